@@ -1,0 +1,96 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Installs what building or testing tcpwhy takes, from Debian's packages, and says nothing when all is there. Servers that
+# only the tests use are neither started nor enabled. Exit status: 1 apt failed, 2 usage, 3 this user or system cannot.
+
+set -eu
+
+build='gcc make clang llvm libbpf-dev libelf-dev zlib1g-dev libc6-dev bpftool pkg-config'
+test='bats bats-assert bats-support libcmocka-dev iproute2 nftables procps util-linux python3 redis-server strace tmux
+shellcheck clang-format codespell'
+
+policy=/usr/sbin/policy-rc.d # asked by package scripts before they start a service: invoke-rc.d(8)
+own_policy=
+log=
+
+say()
+{
+	printf 'setup: %s\n' "$*" >&2
+}
+
+# Those of the named packages that are not installed.
+missing()
+{
+	# dpkg-query fails as soon as it does not know one of them
+	# shellcheck disable=SC2016
+	known=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null) || :
+	for package; do
+		printf '%s\n' "$known" | grep -qxF "$package installed" || printf '%s ' "$package"
+	done
+}
+
+cleanup()
+{
+	[ -z "$own_policy" ] || rm -f "$policy"
+	[ -z "$log" ] || rm -f "$log"
+}
+
+# Runs apt-get without questions; shows what it said only if it fails.
+apt()
+{
+	# needrestart would restart services of its own accord
+	if ! DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 \
+		apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" >"$log" 2>&1 </dev/null; then
+		cat "$log" >&2
+		say "apt-get $1 failed"
+		exit 1
+	fi
+}
+
+install()
+{
+	log=$(mktemp)
+	if [ ! -e "$policy" ]; then
+		own_policy=yes
+		printf '#!/bin/sh\nexit 101\n' >"$policy" # 101: action forbidden
+		chmod 755 "$policy"
+	fi
+	apt update
+	apt install -y --no-install-recommends "$@"
+	case " $* " in
+	*' redis-server '*)
+		! command -v systemctl >/dev/null || systemctl --quiet disable redis-server >"$log" 2>&1 || :
+		;;
+	esac
+}
+
+case "${1-} $#" in
+'build 1') wanted=$build ;;
+'test 1') wanted="$build $test" ;;
+*)
+	echo 'usage: tools/setup.sh build|test' >&2
+	exit 2
+	;;
+esac
+
+# shellcheck disable=SC2046,SC2086 # they are words
+set -- "$1" $(missing $wanted)
+for_what=$1
+shift
+[ $# -gt 0 ] || exit 0
+
+if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+	say "no apt-get here; to $for_what, install what Debian calls: $*"
+	exit 3
+fi
+if [ "$(id -u)" != 0 ]; then
+	say "to $for_what, packages are missing; as root: apt-get install --no-install-recommends $*"
+	exit 3
+fi
+
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+say "installing, to $for_what: $*"
+install "$@"
