@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * From a socket, or a segment, to the evidence.
+ *
+ * What kind of socket it is must be known before anything is read: a TIME_WAIT minisock and a
+ * request are much shorter than a struct sock. The callers tell them apart by sock_kind().
+ */
+#ifndef TCPWHY_SOCK_H
+#define TCPWHY_SOCK_H
+
+#include "classify.h"
+#include "compat.h"
+
+#define AF_INET	    2
+#define AF_INET6    10
+#define IPPROTO_TCP 6
+
+#define PF_EXITING 0x00000004 /* include/linux/sched.h */
+#define PF_KTHREAD 0x00200000
+
+/* enum sock_flags, the same from 5.10 to 7.2 */
+#define SOCK_DEAD     0
+#define SOCK_DONE     1
+#define SOCK_KEEPOPEN 3
+#define SOCK_LINGER   4
+
+#define TCP_NEW_SYN_RECV 12
+
+/* One jiffy in microseconds: user space reads it from the coarse clock. */
+const volatile __u32 tick_us = 4000;
+
+static __always_inline __u32 jiffies_to_ms(__u32 jiffies)
+{
+	return (__u64)jiffies * tick_us / 1000;
+}
+
+static __always_inline __u32 ms_since(__u32 jiffies)
+{
+	return jiffies_to_ms((__u32)bpf_jiffies64() - jiffies);
+}
+
+/* A request socket answers with the listener that it belongs to, so it never comes here. */
+static __always_inline enum socket_kind sock_kind(const struct sock *sk)
+{
+	/* Some verifiers optimise the check for NULL away: no socket has the family 0. */
+	if (!sk || sk->__sk_common.skc_family == 0)
+		return SOCKET_NONE;
+	switch (sk->__sk_common.skc_state) {
+	case BPF_TCP_TIME_WAIT:
+		return SOCKET_TIME_WAIT;
+	case BPF_TCP_LISTEN:
+		return SOCKET_LISTEN;
+	case TCP_NEW_SYN_RECV:
+		return SOCKET_NONE;
+	default:
+		return SOCKET_FULL;
+	}
+}
+
+static __always_inline struct sock *as_sock(struct tcp_sock *tp)
+{
+	return &tp->inet_conn.icsk_inet.sk;
+}
+
+/* skc_num is 0 in a socket that has died; inet_sport stays. */
+static __always_inline __u16 local_port(const struct tcp_sock *tp)
+{
+	return bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
+}
+
+static __always_inline __u16 remote_port(const struct sock *sk)
+{
+	return bpf_ntohs(sk->__sk_common.skc_dport);
+}
+
+/*
+ * Born from a listener? Such a socket keeps the TTL (or hop limit) of the handshake where others
+ * have the default for multicast, 1: tcp_v4_syn_recv_sock(), tcp_v6_syn_recv_sock().
+ */
+static __always_inline bool is_passive(const struct tcp_sock *tp)
+{
+	const struct inet_sock *inet = &tp->inet_conn.icsk_inet;
+	__u8 hops;
+
+	if (inet->mc_ttl != 1)
+		return true;
+	if (inet->sk.__sk_common.skc_family != AF_INET6 || !inet->pinet6)
+		return false;
+	hops = BPF_CORE_READ_BITFIELD_PROBED(inet->pinet6, mcast_hops);
+	return hops != 1 && hops != 0xff;
+}
+
+static __always_inline __u32 sock_flags(const struct tcp_sock *tp)
+{
+	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+	unsigned long skc_flags = sk->__sk_common.skc_flags;
+	__u32 flags = 0;
+
+	if (skc_flags & 1 << SOCK_DEAD)
+		flags |= FACT_DEAD;
+	if (skc_flags & 1 << SOCK_DONE)
+		flags |= FACT_PEER_FIN;
+	if (skc_flags & 1 << SOCK_KEEPOPEN)
+		flags |= FACT_KEEPALIVE;
+	if (skc_flags & 1 << SOCK_LINGER && sk->sk_lingertime == 0)
+		flags |= FACT_LINGER_ZERO;
+	if (tp->linger2 < 0)
+		flags |= FACT_LINGER2_OFF;
+	if (sk->sk_lock.owned)
+		flags |= FACT_OWNED;
+	if (sk->sk_socket)
+		flags |= FACT_ATTACHED;
+	if (BPF_CORE_READ_BITFIELD(tp, rx_opt.tstamp_ok))
+		flags |= FACT_TSTAMP_OK;
+	if (BPF_CORE_READ_BITFIELD(tp, rx_opt.saw_tstamp))
+		flags |= FACT_SAW_TSTAMP;
+	if (is_passive(tp))
+		flags |= FACT_PASSIVE;
+	if (BPF_CORE_READ_BITFIELD(tp, repair))
+		flags |= FACT_REPAIR;
+	return flags;
+}
+
+/* The FIN takes one number of the sequence space, and nobody reads it. */
+static __always_inline __u32 unread_bytes(const struct tcp_sock *tp, __u32 flags)
+{
+	__s32 unread = tp->rcv_nxt - tp->copied_seq - !!(flags & FACT_PEER_FIN);
+
+	return unread > 0 ? unread : 0;
+}
+
+/* The facts of a full socket that has just died, or is about to. */
+static __always_inline void facts_of_sock(struct facts *f, const struct tcp_sock *tp, __u8 state)
+{
+	const struct inet_connection_sock *icsk = &tp->inet_conn;
+	const struct sock *sk = &icsk->icsk_inet.sk;
+
+	f->socket = SOCKET_FULL;
+	f->state = state;
+	f->shutdown = sk->sk_shutdown & SHUT_BOTH;
+	f->err = sk->sk_err;
+	f->err_soft = sk->sk_err_soft;
+	f->flags = sock_flags(tp);
+	f->unread = unread_bytes(tp, f->flags);
+	f->unacked = tp->snd_nxt - tp->snd_una;
+	f->unsent = tp->write_seq - tp->snd_nxt;
+	f->snd_wnd = tp->snd_wnd;
+	f->user_timeout_ms = icsk->icsk_user_timeout;
+	f->heard_ms = ms_since(tp->rcv_tstamp);
+	f->sent_ms = ms_since(tp->lsndtime);
+	f->srtt_us = tp->srtt_us >> 3;
+	f->tick_us = tick_us;
+	f->segs_in = tp->segs_in;
+	f->segs_out = tp->segs_out;
+	f->probes_out = icsk->icsk_probes_out;
+	f->retransmits = icsk->icsk_retransmits;
+	f->bytes_acked = tp->bytes_acked;
+	f->bytes_received = tp->bytes_received;
+}
+
+/* Works for minisocks too: only struct sock_common is read. */
+static __always_inline void tuple_of_sock(struct tuple *t, const struct sock *sk, __u16 lport)
+{
+	const struct sock_common *common = &sk->__sk_common;
+
+	t->lport = lport;
+	t->rport = remote_port(sk);
+	t->family = common->skc_family;
+	if (t->family == AF_INET6) {
+		bpf_probe_read_kernel(t->laddr, 16, &common->skc_v6_rcv_saddr);
+		bpf_probe_read_kernel(t->raddr, 16, &common->skc_v6_daddr);
+	} else {
+		*(__u32 *)t->laddr = common->skc_rcv_saddr;
+		*(__u32 *)t->raddr = common->skc_daddr;
+	}
+}
+
+static __always_inline __u32 netns_of_sock(const struct sock *sk)
+{
+	return sk->__sk_common.skc_net.net->ns.inum;
+}
+
+static __always_inline bool queue_is_full(const struct sock *sk)
+{
+	return sk->sk_ack_backlog > sk->sk_max_ack_backlog; /* sk_acceptq_is_full() */
+}
+
+/* The settings that a socket leaves at 0 are those of its namespace. */
+static __always_inline void keepalive_of_sock(struct evidence *e, const struct tcp_sock *tp)
+{
+	const struct netns_ipv4 *ns = &tp->inet_conn.icsk_inet.sk.__sk_common.skc_net.net->ipv4;
+	__u32 time = tp->keepalive_time, intvl = tp->keepalive_intvl;
+	__u8 probes = tp->keepalive_probes;
+
+	e->keepalive_time_ms = jiffies_to_ms(time ? time : (__u32)ns->sysctl_tcp_keepalive_time);
+	e->keepalive_intvl_ms =
+		jiffies_to_ms(intvl ? intvl : (__u32)ns->sysctl_tcp_keepalive_intvl);
+	e->keepalive_probes = probes ? probes : ns->sysctl_tcp_keepalive_probes;
+	e->retries2 = ns->sysctl_tcp_retries2;
+}
+
+/* What the words need beside the facts. */
+static __always_inline void details_of_sock(struct evidence *e, struct tcp_sock *tp)
+{
+	struct sock *sk = as_sock(tp);
+
+	e->sock_id = (__u64)sk;
+	e->inode = sock_inode(sk);
+	e->netns = netns_of_sock(sk);
+	e->total_retrans = tp->total_retrans;
+	tuple_of_sock(&e->tuple, sk, local_port(tp));
+	keepalive_of_sock(e, tp);
+}
+
+static __always_inline void details_of_listener(struct evidence *e, struct tcp_sock *tp)
+{
+	struct sock *sk = as_sock(tp);
+
+	e->sock_id = (__u64)sk;
+	e->inode = sock_inode(sk);
+	e->netns = netns_of_sock(sk);
+	e->backlog = sk->sk_ack_backlog;
+	e->backlog_max = sk->sk_max_ack_backlog;
+	tuple_of_sock(&e->tuple, sk, local_port(tp));
+}
+
+/* A segment's headers, copied out of the skb. */
+struct segment {
+	struct tuple tuple; /* local = its destination */
+	__u32 flags;	    /* FACT_SEG_* */
+	__u32 len;	    /* payload bytes */
+};
+
+static __always_inline void segment_addresses(struct tuple *t, const void *network_header)
+{
+	struct ipv6hdr ip6;
+	struct iphdr ip;
+	__u8 version = 0;
+
+	bpf_probe_read_kernel(&version, 1, network_header);
+	if (version >> 4 == 6) {
+		t->family = AF_INET6;
+		bpf_probe_read_kernel(&ip6, sizeof(ip6), network_header);
+		__builtin_memcpy(t->laddr, &ip6.daddr, 16);
+		__builtin_memcpy(t->raddr, &ip6.saddr, 16);
+	} else {
+		t->family = AF_INET;
+		bpf_probe_read_kernel(&ip, sizeof(ip), network_header);
+		__builtin_memcpy(t->laddr, &ip.daddr, 4);
+		__builtin_memcpy(t->raddr, &ip.saddr, 4);
+	}
+}
+
+/* Of a received skb whose data begins at its TCP header, as in tcp_v4_rcv(). */
+static __always_inline void read_segment(struct segment *seg, const struct sk_buff *skb)
+{
+	const void *head = skb->head;
+	struct tcphdr tcp = {};
+
+	bpf_probe_read_kernel(&tcp, sizeof(tcp), head + skb->transport_header);
+	__builtin_memset(seg, 0, sizeof(*seg));
+	segment_addresses(&seg->tuple, head + skb->network_header);
+	seg->tuple.lport = bpf_ntohs(tcp.dest);
+	seg->tuple.rport = bpf_ntohs(tcp.source);
+	if (tcp.syn)
+		seg->flags |= FACT_SEG_SYN;
+	if (tcp.ack)
+		seg->flags |= FACT_SEG_ACK;
+	if (tcp.rst)
+		seg->flags |= FACT_SEG_RST;
+	if (tcp.fin)
+		seg->flags |= FACT_SEG_FIN;
+	if (skb->len > tcp.doff * 4u)
+		seg->len = skb->len - tcp.doff * 4u;
+}
+
+#endif

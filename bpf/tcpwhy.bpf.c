@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The hooks, a few lines each: from the kernel's tracepoints to the evidence.
+ *
+ * Every full TCP socket passes inet_sock_set_state(sk, old, TCP_CLOSE) once in its life. There
+ * nearly all that a verdict needs is still on the socket, so no state is kept for healthy
+ * connections. The other hooks add what no socket shows: resets without a connection, overflowing
+ * listeners, retransmissions.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_tracing.h>
+
+#include "emit.h"
+#include "filter.h"
+#include "listeners.h"
+#include "owner.h"
+#include "sock.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* ---- deaths ---------------------------------------------------------------------------------- */
+
+static __always_inline void send_death(struct tcp_sock *tp, const struct facts *facts,
+				       __u32 seg_len)
+{
+	struct evidence *e = reserve_evidence(facts);
+
+	if (!e)
+		return;
+	details_of_sock(e, tp);
+	e->seg_len = seg_len;
+	owner_of_death(&e->owner, tp, facts->state);
+	if (!e->owner.pid && e->inode)
+		await_owner(tp);
+	send(e);
+}
+
+static __always_inline void on_death(struct tcp_sock *tp, int state)
+{
+	struct facts facts = {};
+	enum verdict verdict;
+
+	if (!pass_sock(tp))
+		return;
+	facts.event = EVENT_DEATH;
+	facts_of_sock(&facts, tp, state);
+	verdict = classify(&facts);
+	count_verdict(verdict, 1);
+	if (worth_a_record(verdict))
+		send_death(tp, &facts, 0);
+}
+
+/*
+ * Data reached a socket that its process had closed. The kernel first ends the connection as if an
+ * RST had come (or as an orderly end, where the data came with the ACK of our FIN), then sends the
+ * RST and comes here. So the verdict that was counted a moment ago is taken back.
+ */
+static __always_inline void on_late_data(struct tcp_sock *tp, struct sk_buff *skb)
+{
+	struct facts facts = {}, death;
+	struct segment seg;
+
+	facts.event = EVENT_RESET;
+	facts_of_sock(&facts, tp, as_sock(tp)->__sk_common.skc_state);
+	if (!is_late_data(&facts))
+		return;
+	death = facts;
+	death.event = EVENT_DEATH;
+	death.state = facts.err ? ST_FIN_WAIT1 : ST_FIN_WAIT2;
+	count_verdict(classify(&death), -1);
+	count_verdict(VERDICT_late_data, 1);
+	if (facts.err)
+		count(COUNT_RESETS_RECEIVED, -1);
+	read_segment(&seg, skb);
+	send_death(tp, &facts, seg.len);
+}
+
+/* ---- listeners ------------------------------------------------------------------------------- */
+
+static __always_inline void on_listen(struct tcp_sock *tp)
+{
+	struct listener *l = add_listener(tp);
+
+	if (l)
+		owner_of_current(&l->owner);
+	if (current_is_watched())
+		watch_sock(tp);
+}
+
+static __always_inline void on_listen_end(struct tcp_sock *tp)
+{
+	struct listener *l = find_listener(tp);
+
+	if (l && pass_pid(tp))
+		look_at_listener(tp, l, true);
+}
+
+/* ---- the choke point ------------------------------------------------------------------------- */
+
+/* Most changes of state decide nothing: they leave at once. */
+static __always_inline bool decisive(int new)
+{
+	return new == BPF_TCP_CLOSE || new == BPF_TCP_FIN_WAIT1 || new == BPF_TCP_LAST_ACK ||
+	       new == BPF_TCP_SYN_RECV || new == BPF_TCP_SYN_SENT || new == BPF_TCP_LISTEN;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_set_state, struct sock *sk, int old, int new)
+{
+	struct tcp_sock *tp;
+
+	if (!decisive(new) || old == new)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(sk); /* NULL for MPTCP's message socket and for SCTP */
+	if (!tp)
+		return 0;
+	switch (new) {
+	case BPF_TCP_CLOSE:
+		if (old == BPF_TCP_LISTEN)
+			on_listen_end(tp);
+		else
+			on_death(tp, old);
+		break;
+	case BPF_TCP_FIN_WAIT1:
+	case BPF_TCP_LAST_ACK:
+		if (pass_ports_of(tp))
+			remember_closer(tp);
+		break;
+	case BPF_TCP_SYN_RECV:
+		note_filled_queue(tp);
+		break;
+	case BPF_TCP_SYN_SENT:
+		if (current_is_watched())
+			watch_sock(tp);
+		break;
+	case BPF_TCP_LISTEN:
+		on_listen(tp);
+		break;
+	}
+	return 0;
+}
+
+/* ---- resets ---------------------------------------------------------------------------------- */
+
+static __always_inline void on_reset_without_socket(struct sk_buff *skb)
+{
+	struct facts facts = {};
+	struct segment seg;
+	struct evidence *e;
+
+	read_segment(&seg, skb);
+	if (filter_pid || !pass_ports(seg.tuple.lport, seg.tuple.rport))
+		return;
+	count(COUNT_RESETS_SENT, 1);
+	facts.event = EVENT_RESET;
+	facts.socket = SOCKET_NONE;
+	facts.flags = seg.flags;
+	count_verdict(classify(&facts), 1);
+	e = reserve_evidence(&facts);
+	if (!e)
+		return;
+	e->tuple = seg.tuple;
+	e->seg_len = seg.len;
+	e->netns = BPF_CORE_READ(skb, dev, nd_net.net, ns.inum);
+	send(e);
+}
+
+static __always_inline void on_reset_by_time_wait(struct sock *sk, struct sk_buff *skb)
+{
+	struct inet_timewait_sock *tw = (struct inet_timewait_sock *)sk;
+	__u16 lport = bpf_ntohs(BPF_CORE_READ(tw, tw_sport));
+	struct owner owner = {};
+	struct facts facts = {};
+	struct segment seg;
+	struct evidence *e;
+
+	if (!pass_ports(lport, remote_port(sk)))
+		return;
+	recall_closer(&owner, sk, lport);
+	if (filter_pid && owner.pid != filter_pid)
+		return;
+	count(COUNT_RESETS_SENT, 1);
+	read_segment(&seg, skb);
+	facts.event = EVENT_RESET;
+	facts.socket = SOCKET_TIME_WAIT;
+	facts.state = BPF_TCP_TIME_WAIT;
+	facts.flags = seg.flags;
+	count_verdict(classify(&facts), 1);
+	e = reserve_evidence(&facts);
+	if (!e)
+		return;
+	e->sock_id = (__u64)sk;
+	e->netns = netns_of_sock(sk);
+	e->seg_len = seg.len;
+	e->owner = owner;
+	tuple_of_sock(&e->tuple, sk, lport);
+	send(e);
+}
+
+static __always_inline void on_reset_by_listener(struct tcp_sock *tp, struct sk_buff *skb,
+						 int reason)
+{
+	struct facts facts = {};
+	struct segment seg;
+
+	if (!pass_sock(tp))
+		return;
+	count(COUNT_RESETS_SENT, 1);
+	read_segment(&seg, skb);
+	facts_of_listener(&facts, tp, EVENT_RESET);
+	facts.flags |= seg.flags;
+	if (reason == reset_reason_invalid_syn())
+		facts.flags |= FACT_EMBRYONIC;
+	report_listener(tp, find_listener(tp), &facts, &seg, 1);
+}
+
+static __always_inline void on_reset_by_sock(struct tcp_sock *tp, struct sk_buff *skb)
+{
+	if (!pass_sock(tp))
+		return;
+	count(COUNT_RESETS_SENT, 1);
+	if (skb)
+		on_late_data(tp, skb);
+}
+
+/* skb is the segment that is answered; NULL if the socket resets of its own accord. */
+SEC("tp_btf/tcp_send_reset")
+int BPF_PROG(on_send_reset, struct sock *sk, struct sk_buff *skb, int reason)
+{
+	struct tcp_sock *tp;
+
+	switch (sock_kind(sk)) {
+	case SOCKET_NONE:
+		if (skb)
+			on_reset_without_socket(skb);
+		break;
+	case SOCKET_TIME_WAIT:
+		if (sk && skb)
+			on_reset_by_time_wait(sk, skb);
+		break;
+	case SOCKET_LISTEN:
+		tp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
+		if (tp && skb)
+			on_reset_by_listener(tp, skb, reason);
+		break;
+	case SOCKET_FULL:
+		tp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
+		if (tp)
+			on_reset_by_sock(tp, skb);
+		break;
+	}
+	return 0;
+}
+
+SEC("tp_btf/tcp_receive_reset")
+int BPF_PROG(on_receive_reset, struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	if (tp && pass_sock(tp))
+		count(COUNT_RESETS_RECEIVED, 1);
+	return 0;
+}
+
+/* ---- retransmissions ------------------------------------------------------------------------- */
+
+SEC("tp_btf/tcp_retransmit_skb")
+int BPF_PROG(on_retransmit_skb, struct sock *sk, struct sk_buff *skb)
+{
+	struct tcp_skb_cb *cb = (struct tcp_skb_cb *)&skb->cb[0]; /* TCP_SKB_CB() */
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	if (tp && pass_sock(tp))
+		count(COUNT_RETRANS, BPF_CORE_READ(cb, tcp_gso_segs));
+	return 0;
+}
+
+SEC("tp_btf/tcp_retransmit_synack")
+int BPF_PROG(on_retransmit_synack, struct sock *listener)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(listener);
+
+	if (tp && pass_sock(tp))
+		count(COUNT_RETRANS, 1);
+	return 0;
+}
+
+/* ---- the last ACK of a handshake, dropped ---------------------------------------------------- */
+
+SEC("tp_btf/kfree_skb")
+int BPF_PROG(on_kfree_skb, struct sk_buff *skb, void *location, int reason, struct sock *listener)
+{
+	struct facts facts = {};
+	struct tcp_sock *tp;
+	struct segment seg;
+	struct listener *l;
+
+	if (reason != drop_reason_listen_overflow() || sock_kind(listener) != SOCKET_LISTEN)
+		return 0;
+	tp = listener ? bpf_skc_to_tcp_sock(listener) : NULL;
+	if (!tp || !pass_sock(tp))
+		return 0;
+	l = find_listener(tp);
+	if (l)
+		__sync_fetch_and_add(&l->ack_drops, 1);
+	facts_of_listener(&facts, tp, EVENT_ACK_DROP);
+	if (facts.flags & FACT_ABORT_OVERFLOW)
+		return 0; /* answered by an RST, and seen there */
+	read_segment(&seg, skb);
+	facts.flags |= seg.flags;
+	report_listener(tp, l, &facts, &seg, 1);
+	return 0;
+}
+
+/* ---- the end of a socket --------------------------------------------------------------------- */
+
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(on_destroy_sock, struct sock *sk)
+{
+	struct closer_record *record;
+
+	count(COUNT_DESTROYED, 1);
+	if (!owner_awaited(sk) || !sk->sk_lock.owned)
+		return 0;
+	record = reserve_record(RECORD_CLOSER, sizeof(*record));
+	if (!record)
+		return 0;
+	record->sock_id = (__u64)sk;
+	owner_of_current(&record->owner);
+	send(record);
+	return 0;
+}
+
+/* ---- what was there before us, and what nobody tells us -------------------------------------- */
+
+/* All descriptors of all processes: the listeners and, under -p, the sockets of the process. */
+SEC("iter/task_file")
+int find_sockets(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct socket *socket;
+	struct tcp_sock *tp;
+	struct listener *l;
+
+	if (!task || !file)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket || !socket->sk)
+		return 0;
+	tp = bpf_skc_to_tcp_sock(socket->sk);
+	if (!tp)
+		return 0;
+	if (as_sock(tp)->__sk_common.skc_state == BPF_TCP_LISTEN) {
+		l = add_listener(tp);
+		if (l)
+			owner_of_task(&l->owner, task);
+	}
+	if (filter_pid && (__u32)task->tgid == filter_pid)
+		watch_sock(tp);
+	return 0;
+}
+
+bool last_look = false; /* user space ends: report everything now */
+
+SEC("iter/bpf_sk_storage_map")
+int look_at_listeners(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct listener *l = ctx->value;
+	struct sock *sk = ctx->sk;
+	struct tcp_sock *tp;
+
+	if (ctx->meta->seq_num == 0)
+		listeners_full = 0;
+	if (!l || sock_kind(sk) != SOCKET_LISTEN)
+		return 0;
+	tp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
+	if (!tp || !pass_pid(tp))
+		return 0;
+	look_at_listener(tp, l, last_look);
+	if (queue_is_full(as_sock(tp)))
+		listeners_full++;
+	return 0;
+}
