@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make help tells what can be made. V=1 shows the commands.
+
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := all
+
+VERSION := 0.1
+BUILD := build
+
+CC := gcc
+CLANG := clang
+BPFTOOL := bpftool
+CLANG_FORMAT := clang-format
+ARCH := $(shell uname -m)
+BPF_ARCH := $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(ARCH)))
+
+# WERROR=1 makes warnings errors, as CI does.
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	-Wwrite-strings -Wundef -Wformat=2 -Wno-format-nonliteral -Wvla $(if $(WERROR),-Werror)
+CFLAGS ?= -O2 -g
+USER_CFLAGS := -std=gnu11 $(WARNINGS) -DTCPWHY_VERSION='"$(VERSION)"' -D_GNU_SOURCE -Ibpf -Iuser \
+	-isystem $(BUILD) -fstack-protector-strong -ffunction-sections -fdata-sections
+BPF_CFLAGS := -O2 -g -std=gnu11 -Wall -Wextra -Wno-unused-parameter $(if $(WERROR),-Werror) \
+	-target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Ivmlinux -Ibpf
+# Everything is linked in, so that the binary runs where nothing is installed. STATIC= links
+# against the shared objects instead.
+STATIC := -static
+LDLIBS := -lbpf -lelf -lz
+
+USER_SOURCES := $(wildcard user/*.c)
+USER_OBJECTS := $(USER_SOURCES:user/%.c=$(BUILD)/user/%.o)
+SKELETON := $(BUILD)/tcpwhy.skel.h
+BATS := bats
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo "  $(1)	$(2)")
+
+##@ Use
+all: tcpwhy ## build ./tcpwhy (make setup first, where something is missing)
+
+run: setup-build ## install what is missing, build, watch this host (ARGS='-P 3306')
+	$(Q)$(MAKE) --no-print-directory tcpwhy
+	$(Q)./tcpwhy $(ARGS)
+
+demo: setup-demo ## cause some deaths in a network namespace, and see them named
+	$(Q)$(MAKE) --no-print-directory tcpwhy
+	$(Q)tools/demo.sh
+
+install: tcpwhy ## install to $(DESTDIR)$(PREFIX)/sbin
+	$(Q)install -D -s -m 755 tcpwhy $(DESTDIR)$(PREFIX)/sbin/tcpwhy
+
+PREFIX ?= /usr/local
+
+##@ Test
+test: setup-test ## install what is missing, build, run all quick tests
+	$(Q)$(MAKE) --no-print-directory tcpwhy $(UNIT_TESTS)
+	$(Q)tests/run.sh
+
+test-pristine: ## make run and make test in a fresh Debian root (debootstrap)
+	$(Q)tools/test-pristine.sh
+
+##@ Maintain
+setup: setup-test ## install all packages that building and testing need
+lint: setup-test ## formatting, shell scripts, spelling
+	$(Q)tools/lint.sh
+
+format: ## format the C sources in place
+	$(Q)$(CLANG_FORMAT) -i $(wildcard bpf/*.[ch] user/*.[ch] tests/unit/*.[ch])
+
+vmlinux: ## generate vmlinux/vmlinux.h anew from the running kernel's BTF
+	$(Q)tools/gen-vmlinux > $(BUILD)/vmlinux.h && mv $(BUILD)/vmlinux.h vmlinux/vmlinux.h
+
+clean: ## remove what was built
+	$(Q)rm -rf $(BUILD) tcpwhy
+
+help: ## this
+	$(Q)awk 'BEGIN { FS = ":.*## " } /^##@/ { print "\n" substr($$0, 5) ":" } \
+		/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
+
+setup-build setup-test setup-demo:
+	$(Q)tools/setup.sh $(@:setup-%=%)
+
+# ---- building ------------------------------------------------------------------------------------
+
+tcpwhy: $(USER_OBJECTS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -Wl,--gc-sections -o $@ $^ $(LDLIBS)
+
+$(BUILD)/user/%.o: user/%.c | $(SKELETON)
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(USER_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tcpwhy.bpf.o: bpf/tcpwhy.bpf.c
+	$(call say,BPF,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(SKELETON): $(BUILD)/tcpwhy.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen object $(BUILD)/tcpwhy.linked.o $<
+	$(Q)$(BPFTOOL) gen skeleton $(BUILD)/tcpwhy.linked.o name tcpwhy > $@
+
+$(BUILD)/tests/%: tests/unit/%.c $(filter-out $(BUILD)/user/main.o,$(USER_OBJECTS))
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(USER_CFLAGS) -MMD -MP -o $@ $^ -lcmocka $(LDLIBS)
+
+-include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/tests/*.d)
+
+.PHONY: all run demo install test test-pristine setup lint format vmlinux clean help \
+	setup-build setup-test setup-demo

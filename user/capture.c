@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "capture.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "kernel.h"
+#include "tcpwhy.skel.h"
+
+struct capture {
+	struct tcpwhy *skel;
+	struct ring_buffer *ring;
+	struct bpf_link *look; /* the iterator over the listeners */
+	struct capture_sink sink;
+	uint64_t rejected;
+	bool queue_filled;
+	int cpus;
+};
+
+static bool verbose_libbpf;
+
+/* Everything that libbpf has to say is for -v: what fails is said by us, once. */
+static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
+{
+
+	return verbose_libbpf && level <= LIBBPF_INFO ? vfprintf(stderr, format, args) : 0;
+}
+
+/* ---- loading ----------------------------------------------------------------------------- */
+
+static int open_skeleton(struct capture *c, const struct capture_settings *settings,
+			 struct failure *why)
+{
+	c->skel = tcpwhy__open();
+	if (!c->skel)
+		return failed(why, EXIT_FAILED, "cannot open the BPF programs: %s",
+			      strerror(errno));
+	c->skel->rodata->tick_us = kernel_tick_us();
+	c->skel->rodata->filter_port = settings->port;
+	c->skel->rodata->filter_pid = settings->pid;
+	c->skel->rodata->show_orderly = settings->orderly;
+	/* Iterators run when they are read, see below. */
+	bpf_program__set_autoattach(c->skel->progs.find_sockets, false);
+	bpf_program__set_autoattach(c->skel->progs.look_at_listeners, false);
+	return 0;
+}
+
+static int load_skeleton(struct capture *c, struct failure *why)
+{
+	if (tcpwhy__load(c->skel))
+		return failed(
+			why, EXIT_KERNEL,
+			"the kernel refused the BPF programs: %s; -v shows the verifier's reason",
+			strerror(errno));
+	if (tcpwhy__attach(c->skel))
+		return failed(why, EXIT_KERNEL, "cannot attach to the kernel's tracepoints: %s",
+			      strerror(errno));
+	return 0;
+}
+
+/* Runs an iterator once, from its first to its last element. */
+static int run_iterator(const struct bpf_link *link)
+{
+	char nothing[64];
+	ssize_t n;
+	int fd;
+
+	fd = bpf_iter_create(bpf_link__fd(link));
+	if (fd < 0)
+		return -errno;
+	do
+		n = read(fd, nothing, sizeof(nothing));
+	while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
+	n = n < 0 ? -errno : 0;
+	close(fd);
+	return n;
+}
+
+/* What was there before us. The hooks are attached already, so nothing falls between. */
+static int take_snapshot(struct capture *c, struct failure *why)
+{
+	struct bpf_link *link = bpf_program__attach_iter(c->skel->progs.find_sockets, NULL);
+	int err = link ? run_iterator(link) : -errno;
+
+	bpf_link__destroy(link);
+	if (err)
+		return failed(why, EXIT_KERNEL, "cannot list the sockets that are open already: %s",
+			      strerror(-err));
+	return 0;
+}
+
+static int attach_look(struct capture *c, struct failure *why)
+{
+	union bpf_iter_link_info info = {
+		.map.map_fd = bpf_map__fd(c->skel->maps.listeners),
+	};
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
+
+	c->look = bpf_program__attach_iter(c->skel->progs.look_at_listeners, &opts);
+	if (!c->look)
+		return failed(why, EXIT_KERNEL, "cannot iterate over the listening sockets: %s",
+			      strerror(errno));
+	return 0;
+}
+
+/* ---- records ----------------------------------------------------------------------------- */
+
+static int take_record(void *ctx, void *data, size_t size)
+{
+	const struct record_head *head = data;
+	struct capture *c = ctx;
+
+	if (size < sizeof(*head) || head->size > size) {
+		c->rejected++;
+	} else if (head->type == RECORD_EVIDENCE && head->size == sizeof(struct evidence)) {
+		c->sink.evidence(c->sink.ctx, data);
+	} else if (head->type == RECORD_CLOSER && head->size == sizeof(struct closer_record)) {
+		const struct closer_record *record = data;
+
+		c->sink.closer(c->sink.ctx, record->sock_id, &record->owner);
+	} else if (head->type == RECORD_QUEUE_FULL) {
+		c->queue_filled = true;
+	} else {
+		c->rejected++;
+	}
+	return 0;
+}
+
+static int open_ring(struct capture *c, struct failure *why)
+{
+	c->ring = ring_buffer__new(bpf_map__fd(c->skel->maps.records), take_record, c, NULL);
+	if (!c->ring)
+		return failed(why, EXIT_FAILED, "cannot map the BPF ring buffer: %s",
+			      strerror(errno));
+	return 0;
+}
+
+struct capture *capture_open(const struct capture_settings *settings,
+			     const struct capture_sink *sink, struct failure *why)
+{
+	struct capture *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		failed(why, EXIT_FAILED, "out of memory");
+		return NULL;
+	}
+	c->sink = *sink;
+	c->cpus = libbpf_num_possible_cpus();
+	verbose_libbpf = settings->verbose;
+	libbpf_set_print(print_libbpf);
+	if (kernel_check(why) || open_skeleton(c, settings, why) || load_skeleton(c, why) ||
+	    open_ring(c, why) || take_snapshot(c, why) || attach_look(c, why)) {
+		capture_close(c);
+		return NULL;
+	}
+	return c;
+}
+
+void capture_close(struct capture *c)
+{
+	if (!c)
+		return;
+	bpf_link__destroy(c->look);
+	ring_buffer__free(c->ring);
+	tcpwhy__destroy(c->skel);
+	free(c);
+}
+
+int capture_fd(const struct capture *c)
+{
+	return ring_buffer__epoll_fd(c->ring);
+}
+
+void capture_drain(struct capture *c)
+{
+	ring_buffer__consume(c->ring);
+}
+
+/* ---- listeners --------------------------------------------------------------------------- */
+
+int capture_look_at_listeners(struct capture *c, bool last)
+{
+	int err;
+
+	c->queue_filled = false;
+	c->skel->bss->last_look = last;
+	err = run_iterator(c->look);
+	return err ? err : (int)c->skel->bss->listeners_full;
+}
+
+bool capture_queue_filled(const struct capture *c)
+{
+	return c->queue_filled;
+}
+
+/* ---- counters ---------------------------------------------------------------------------- */
+
+static void add_counts(struct counts *sum, const struct counts *one)
+{
+	for (int i = 0; i < VERDICTS_MAX; i++)
+		sum->verdict[i] += one->verdict[i];
+	for (int i = 0; i < COUNTER_MAX; i++)
+		sum->other[i] += one->other[i];
+}
+
+/* From 6.1 a program that is running on a CPU is not run a second time there. */
+static uint64_t missed_events(const struct capture *c)
+{
+	struct bpf_program *prog;
+	uint64_t missed = 0;
+
+	bpf_object__for_each_program (prog, c->skel->obj) {
+		struct bpf_prog_info info = {};
+		__u32 len = sizeof(info);
+
+		if (!bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+			missed += info.recursion_misses;
+	}
+	return missed;
+}
+
+int capture_read_counts(const struct capture *c, struct capture_counts *sum)
+{
+	struct counts *per_cpu;
+	__u32 zero = 0;
+	int err;
+
+	memset(sum, 0, sizeof(*sum));
+	if (c->cpus < 1)
+		return c->cpus;
+	per_cpu = calloc(c->cpus, sizeof(*per_cpu));
+	if (!per_cpu)
+		return -ENOMEM;
+	err = bpf_map_lookup_elem(bpf_map__fd(c->skel->maps.counters), &zero, per_cpu);
+	for (int cpu = 0; !err && cpu < c->cpus; cpu++)
+		add_counts(&sum->counts, &per_cpu[cpu]);
+	free(per_cpu);
+	sum->missed = missed_events(c);
+	sum->rejected = c->rejected;
+	return err;
+}

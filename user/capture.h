@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Capture: loads the BPF programs, takes the snapshot, hands out records and counters. The only
+ * file that knows the skeleton.
+ */
+#ifndef TCPWHY_CAPTURE_H
+#define TCPWHY_CAPTURE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "evidence.h"
+#include "failure.h"
+
+struct capture_settings {
+	uint16_t port; /* only this port, on either side; 0 = all */
+	uint32_t
+		pid; /* only this process (thread group id in the initial PID namespace); 0 = all */
+	bool orderly; /* records for orderly ends too */
+	bool verbose; /* libbpf's messages to stderr */
+};
+
+/* Who gets the records. Pointers are valid during the call only. */
+struct capture_sink {
+	void (*evidence)(void *ctx, const struct evidence *e);
+	void (*closer)(void *ctx, uint64_t sock_id, const struct owner *owner);
+	void *ctx;
+};
+
+struct capture_counts {
+	struct counts counts; /* summed over the CPUs since capture_open() */
+	uint64_t missed;   /* events that the kernel did not give to a program: recursion_misses */
+	uint64_t rejected; /* records of an unknown type or size */
+};
+
+struct capture;
+
+/* NULL and *why if it cannot be had. From the return on, everything is watched. */
+struct capture *capture_open(const struct capture_settings *settings,
+			     const struct capture_sink *sink, struct failure *why);
+void capture_close(struct capture *capture);
+
+/* Becomes readable when there are records; for epoll. */
+int capture_fd(const struct capture *capture);
+
+/* Hands all waiting records to the sink. */
+void capture_drain(struct capture *capture);
+
+/*
+ * Looks at the listeners for SYNs that were dropped; what it finds comes as records. `last` says
+ * that no further look will follow. Returns how many accept queues are full, or -errno.
+ */
+int capture_look_at_listeners(struct capture *capture, bool last);
+
+/* Has a queue been filled since the last look, so that the next one is due soon? */
+bool capture_queue_filled(const struct capture *capture);
+
+/* 0 or -errno. */
+int capture_read_counts(const struct capture *capture, struct capture_counts *counts);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A process chooses its own name: whatever is in it must not act on a terminal or split a column.
+ */
+#ifndef TCPWHY_ESCAPE_H
+#define TCPWHY_ESCAPE_H
+
+#include <stddef.h>
+
+/* Every byte of s (up to n, or its NUL) costs at most four in out. */
+#define ESCAPED_SIZE(n) (4 * (n) + 1)
+
+/* Copies with everything but visible ASCII as \xHH, the backslash too; cut to fit size. */
+void escape_text(char *out, size_t size, const char *s, size_t n);
+
+#endif

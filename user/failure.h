@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Exit statuses, and a failure on its way to the one place that prints it: main(). */
+#ifndef TCPWHY_FAILURE_H
+#define TCPWHY_FAILURE_H
+
+enum exit_status {
+	EXIT_OK = 0,
+	EXIT_FAILED = 1,     /* something unexpected */
+	EXIT_USAGE = 2,	     /* bad option or argument */
+	EXIT_PRIVILEGE = 3,  /* capabilities are missing */
+	EXIT_NO_BTF = 4,     /* the kernel has no BTF */
+	EXIT_KERNEL = 5,     /* the kernel lacks a hook or a feature, or refused a program */
+	EXIT_NO_PROCESS = 6, /* no process has that PID */
+	EXIT_OUTPUT = 7,     /* stdout cannot be written */
+};
+
+struct failure {
+	enum exit_status status;
+	char text[1024]; /* what failed, on what, why, and what to try; one line */
+};
+
+/* Notes the failure. Always returns -1, for "return failed(why, ...)". */
+int failed(struct failure *why, enum exit_status status, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif

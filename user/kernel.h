@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Can this kernel, and this user, do it? Asked before anything is loaded, for clear answers. */
+#ifndef TCPWHY_KERNEL_H
+#define TCPWHY_KERNEL_H
+
+#include <stdint.h>
+
+#include "failure.h"
+
+/* 0, or -1 and *why: privileges, then BTF, then tracepoints, then features. */
+int kernel_check(struct failure *why);
+
+/* One jiffy in microseconds. */
+uint32_t kernel_tick_us(void);
+
+#endif

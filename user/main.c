@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* tcpwhy says why TCP connections die. Here is its table of contents. */
+#include <stdio.h>
+
+#include "options.h"
+#include "render_text.h"
+#include "watch.h"
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	struct failure why;
+	int err = options_parse(&options, argc, argv, &why);
+
+	if (!err && options.command == COMMAND_VERDICTS)
+		text_verdicts(stdout);
+	else if (!err)
+		err = watch(&options, &why);
+	if (!err)
+		return EXIT_OK;
+	fprintf(stderr, "tcpwhy: %s\n", why.text);
+	return why.status;
+}

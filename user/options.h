@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The command line. */
+#ifndef TCPWHY_OPTIONS_H
+#define TCPWHY_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "failure.h"
+
+enum command {
+	COMMAND_WATCH,	  /* the default */
+	COMMAND_VERDICTS, /* --verdicts: print the table */
+};
+
+struct options {
+	enum command command;
+	uint16_t port;	      /* -P, 0 = all */
+	uint32_t pid;	      /* -p, thread group id, 0 = all */
+	bool orderly;	      /* -a */
+	bool verbose;	      /* -v */
+	uint64_t duration_ns; /* -d, 0 = until a signal */
+	uint64_t interval_ns; /* INTERVAL, 0 = a line for each death */
+	uint64_t count;	      /* COUNT of intervals, 0 = without end */
+};
+
+/*
+ * 0, or -1 and *why. --help, --usage and -V print to stdout and exit with 0; an option that does
+ * not exist is reported by argp and exits with EXIT_USAGE.
+ */
+int options_parse(struct options *options, int argc, char **argv, struct failure *why);
+
+#endif

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "render_text.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "escape.h"
+#include "story.h"
+
+/* ---- one line for a death or an incident ------------------------------------------------- */
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+/* Records carry monotonic time; the wall clock may be set, so it is asked each time. */
+static void format_time(char *out, size_t size, uint64_t monotonic_ns)
+{
+	uint64_t age = clock_ns(CLOCK_MONOTONIC) - monotonic_ns;
+	uint64_t wall = clock_ns(CLOCK_REALTIME) - age;
+	time_t seconds = wall / 1000000000;
+	struct tm tm;
+	size_t n;
+
+	localtime_r(&seconds, &tm);
+	n = strftime(out, size, "%H:%M:%S", &tm);
+	snprintf(out + n, size - n, ".%03u", (unsigned int)(wall / 1000000 % 1000));
+}
+
+static bool is_v4_mapped(const uint8_t *address)
+{
+	static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
+
+	return !memcmp(address, prefix, sizeof(prefix));
+}
+
+/* An IPv4 address is shown as one, also where an IPv6 socket carries it. */
+static void format_endpoint(char *out, size_t size, int family, const uint8_t *address,
+			    uint16_t port)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (family == AF_INET6 && is_v4_mapped(address)) {
+		family = AF_INET;
+		address += 12;
+	}
+	inet_ntop(family, address, text, sizeof(text));
+	snprintf(out, size, family == AF_INET6 ? "[%s]:%u" : "%s:%u", text, port);
+}
+
+static void format_process(char *out, size_t size, const struct owner *owner)
+{
+	char comm[ESCAPED_SIZE(TASK_NAME_LEN)];
+
+	if (!owner->pid) {
+		snprintf(out, size, "-");
+		return;
+	}
+	escape_text(comm, sizeof(comm), owner->comm, sizeof(owner->comm));
+	snprintf(out, size, "%s[%u]", comm, owner->pid);
+}
+
+/* A listener that dropped SYNs has no one peer. */
+static void format_tuple(char *out, size_t size, const struct tuple *t)
+{
+	char local[INET6_ADDRSTRLEN + 8], remote[INET6_ADDRSTRLEN + 8] = "*";
+
+	format_endpoint(local, sizeof(local), t->family, t->laddr, t->lport);
+	if (t->rport)
+		format_endpoint(remote, sizeof(remote), t->family, t->raddr, t->rport);
+	snprintf(out, size, "%s -> %s", local, remote);
+}
+
+void text_evidence(FILE *out, const struct evidence *e, enum verdict verdict)
+{
+	char when[32], process[ESCAPED_SIZE(TASK_NAME_LEN) + 16], tuple[128], words[512];
+
+	format_time(when, sizeof(when), e->time_ns);
+	format_process(process, sizeof(process), &e->owner);
+	format_tuple(tuple, sizeof(tuple), &e->tuple);
+	story_words(words, sizeof(words), e, verdict);
+	fprintf(out, "%s  %-22s  %-20s  %-36s  %s\n", when, verdict_text(verdict)->name, process,
+		tuple, words);
+}
+
+/* ---- counters ---------------------------------------------------------------------------- */
+
+struct totals {
+	uint64_t orderly, unhealthy, incidents;
+};
+
+static struct totals add_up(const struct counts *counts)
+{
+	struct totals t = {};
+
+	for (int v = 0; v < VERDICT_COUNT; v++) {
+		enum verdict_group group = verdict_text(v)->group;
+
+		if (group == GROUP_ORDERLY)
+			t.orderly += counts->verdict[v];
+		else if (group == GROUP_INCIDENT)
+			t.incidents += counts->verdict[v];
+		else
+			t.unhealthy += counts->verdict[v];
+	}
+	return t;
+}
+
+static uint64_t lost(const struct capture_counts *c)
+{
+	return c->counts.other[COUNT_LOST] + c->missed + c->rejected;
+}
+
+void text_interval_head(FILE *out)
+{
+	fprintf(out, "%-8s %8s %8s %9s %9s %8s %8s %8s %6s  %s\n", "time", "deaths", "orderly",
+		"unhealthy", "incidents", "retrans", "rst-sent", "rst-recv", "lost", "by verdict");
+}
+
+void text_interval(FILE *out, const struct capture_counts *added)
+{
+	const struct counts *c = &added->counts;
+	struct totals t = add_up(c);
+	const char *separator = "";
+	char when[16];
+	struct tm tm;
+	time_t now = time(NULL);
+
+	localtime_r(&now, &tm);
+	strftime(when, sizeof(when), "%H:%M:%S", &tm);
+	fprintf(out,
+		"%s %8" PRIu64 " %8" PRIu64 " %9" PRIu64 " %9" PRIu64 " %8llu %8llu %8llu %6" PRIu64
+		"  ",
+		when, t.orderly + t.unhealthy, t.orderly, t.unhealthy, t.incidents,
+		c->other[COUNT_RETRANS], c->other[COUNT_RESETS_SENT],
+		c->other[COUNT_RESETS_RECEIVED], lost(added));
+	for (int v = 0; v < VERDICT_COUNT; v++) {
+		if (!c->verdict[v] || verdict_text(v)->group == GROUP_ORDERLY)
+			continue;
+		fprintf(out, "%s%s=%llu", separator, verdict_text(v)->name, c->verdict[v]);
+		separator = " ";
+	}
+	fprintf(out, "\n");
+}
+
+/* ---- the summary and the table ----------------------------------------------------------- */
+
+static void text_lost(FILE *out, const struct capture_counts *c)
+{
+	if (c->counts.other[COUNT_LOST])
+		fprintf(out,
+			"%llu records lost: they found the ring buffer full, and are counted "
+			"above\n",
+			c->counts.other[COUNT_LOST]);
+	if (c->missed)
+		fprintf(out,
+			"%" PRIu64 " events missed: the kernel skips a program that is running "
+			"already on its CPU; these are not counted above\n",
+			c->missed);
+	if (c->rejected)
+		fprintf(out, "%" PRIu64 " records of unknown type or size rejected\n", c->rejected);
+}
+
+void text_summary(FILE *out, const struct capture_counts *total, uint64_t watched_ns, int verbose)
+{
+	const struct counts *c = &total->counts;
+	struct totals t = add_up(c);
+
+	fprintf(out,
+		"tcpwhy: in %.1f s: %" PRIu64 " deaths (%" PRIu64 " orderly), %" PRIu64
+		" incidents, "
+		"%llu segments retransmitted, %llu resets sent, %llu received, %" PRIu64
+		" records lost\n",
+		watched_ns / 1e9, t.orderly + t.unhealthy, t.orderly, t.incidents,
+		c->other[COUNT_RETRANS], c->other[COUNT_RESETS_SENT],
+		c->other[COUNT_RESETS_RECEIVED], lost(total));
+	for (int v = 0; v < VERDICT_COUNT; v++) {
+		const struct verdict_text *text = verdict_text(v);
+
+		if (!c->verdict[v])
+			continue;
+		fprintf(out, "%9llu  %-22s  %s\n", c->verdict[v], text->name, text->meaning);
+		if (*text->remedy)
+			fprintf(out, "%9s  %-22s  fix: %s\n", "", "", text->remedy);
+	}
+	text_lost(out, total);
+	if (verbose)
+		fprintf(out, "%llu TCP sockets freed on the whole host\n",
+			c->other[COUNT_DESTROYED]);
+}
+
+void text_verdicts(FILE *out)
+{
+	enum verdict_group group = (enum verdict_group) - 1;
+
+	for (int v = 0; v < VERDICT_COUNT; v++) {
+		const struct verdict_text *text = verdict_text(v);
+
+		if (text->group != group) {
+			group = text->group;
+			fprintf(out, "%s%s:\n", v ? "\n" : "", verdict_group_name(group));
+		}
+		fprintf(out, "  %-22s  %s\n", text->name, text->meaning);
+		if (*text->remedy)
+			fprintf(out, "  %-22s  fix: %s\n", "", text->remedy);
+	}
+}

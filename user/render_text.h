@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Text for people and for grep: lines for deaths, rows of counters, the summary, the table. */
+#ifndef TCPWHY_RENDER_TEXT_H
+#define TCPWHY_RENDER_TEXT_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "capture.h"
+#include "verdict.h"
+
+/* time, verdict, process, local -> remote, evidence in words; separated by two blanks or more. */
+void text_evidence(FILE *out, const struct evidence *e, enum verdict verdict);
+
+/* The column heads of text_interval(). */
+void text_interval_head(FILE *out);
+
+/* One row: what was added in an interval, then each verdict that occurred as name=count. */
+void text_interval(FILE *out, const struct capture_counts *added);
+
+/* What happened in all, with the remedies. */
+void text_summary(FILE *out, const struct capture_counts *total, uint64_t watched_ns, int verbose);
+
+/* Every verdict with its meaning and remedy, by group. */
+void text_verdicts(FILE *out);
+
+#endif

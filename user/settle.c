@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "settle.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "classify.h"
+#include "owner.h"
+
+#define ROOM		8192	 /* entries, a power of two; beyond it the oldest must go */
+#define PATIENCE	10000000 /* ns: longer than any amendment takes */
+#define SEARCH_PATIENCE 50000000 /* ns: how long an entry may wait for its search in /proc */
+#define SEARCH_BATCH	256	 /* sockets looked for in one pass over /proc */
+#define SEARCH_REST	3	 /* after a search, rest so many times as long as it took */
+
+struct entry {
+	struct evidence e;
+	uint64_t since;
+	bool wants_owner; /* and may get it */
+	bool searched;	  /* /proc has been asked */
+	bool amendable;	  /* late data may replace it */
+	bool replaced;	  /* late data has replaced it */
+};
+
+struct settle {
+	settled_fn settled;
+	void *ctx;
+	uint64_t search_after; /* not before */
+	uint32_t head, tail;   /* entries[head..tail), modulo ROOM */
+	struct entry entries[ROOM];
+};
+
+struct settle *settle_new(settled_fn settled, void *ctx)
+{
+	struct settle *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->settled = settled;
+	s->ctx = ctx;
+	return s;
+}
+
+void settle_free(struct settle *s)
+{
+	free(s);
+}
+
+static struct entry *entry_at(struct settle *s, uint32_t i)
+{
+	return &s->entries[i % ROOM];
+}
+
+/* Both deaths from which tcp_rcv_state_process() may come to answer late data. */
+static bool is_amendable(const struct evidence *e, enum verdict verdict)
+{
+	return verdict == VERDICT_reset_after_close ||
+	       (verdict == VERDICT_closed_here && e->facts.state == ST_FIN_WAIT2);
+}
+
+/* The newest amendable death of the same socket; it was the moment before. */
+static void replace(struct settle *s, const struct evidence *by)
+{
+	for (uint32_t i = s->tail; i != s->head; i--) {
+		struct entry *entry = entry_at(s, i - 1);
+
+		if (entry->amendable && entry->e.sock_id == by->sock_id) {
+			entry->replaced = true;
+			return;
+		}
+	}
+}
+
+static void hand_over_oldest(struct settle *s)
+{
+	struct entry *entry = entry_at(s, s->head++);
+
+	if (!entry->replaced)
+		s->settled(s->ctx, &entry->e);
+}
+
+void settle_add(struct settle *s, const struct evidence *e, uint64_t now)
+{
+	enum verdict verdict = classify(&e->facts);
+	struct entry *entry;
+
+	if (verdict == VERDICT_late_data)
+		replace(s, e);
+	if (s->tail - s->head == ROOM)
+		hand_over_oldest(s);
+	entry = entry_at(s, s->tail++);
+	memset(entry, 0, sizeof(*entry));
+	entry->e = *e;
+	entry->since = now;
+	entry->amendable = is_amendable(e, verdict);
+	entry->wants_owner = !e->owner.pid && e->inode && e->facts.event == EVENT_DEATH;
+}
+
+void settle_closer(struct settle *s, uint64_t sock_id, const struct owner *owner)
+{
+	for (uint32_t i = s->head; i != s->tail; i++) {
+		struct entry *entry = entry_at(s, i);
+
+		if (!entry->wants_owner || entry->e.sock_id != sock_id)
+			continue;
+		entry->e.owner = *owner;
+		entry->e.owner.source = OWNER_CLOSER;
+		entry->wants_owner = false;
+	}
+}
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+void settle_find_owners(struct settle *s, uint64_t now)
+{
+	struct owner owners[SEARCH_BATCH] = {};
+	struct entry *wanting[SEARCH_BATCH];
+	__u64 inodes[SEARCH_BATCH];
+	size_t n = 0;
+
+	if (now < s->search_after)
+		return;
+	for (uint32_t i = s->head; i != s->tail && n < SEARCH_BATCH; i++) {
+		struct entry *entry = entry_at(s, i);
+
+		if (!entry->wants_owner || entry->searched)
+			continue;
+		entry->searched = true;
+		inodes[n] = entry->e.inode;
+		wanting[n++] = entry;
+	}
+	if (!n)
+		return;
+	owner_find(inodes, owners, n);
+	for (size_t i = 0; i < n; i++) {
+		if (!owners[i].pid)
+			continue;
+		wanting[i]->e.owner = owners[i];
+		wanting[i]->wants_owner = false;
+	}
+	s->search_after = monotonic_ns();
+	s->search_after += SEARCH_REST * (s->search_after - now);
+}
+
+static uint64_t entry_due(const struct entry *entry)
+{
+	if (entry->replaced || (!entry->wants_owner && !entry->amendable))
+		return 0;
+	if (entry->wants_owner && !entry->searched)
+		return entry->since + SEARCH_PATIENCE;
+	return entry->since + PATIENCE;
+}
+
+void settle_hand_over(struct settle *s, uint64_t now, int all)
+{
+	while (s->head != s->tail && (all || now >= entry_due(entry_at(s, s->head))))
+		hand_over_oldest(s);
+}
+
+uint64_t settle_due(const struct settle *s)
+{
+	const struct entry *oldest = &s->entries[s->head % ROOM];
+	uint64_t due;
+
+	if (s->head == s->tail)
+		return UINT64_MAX;
+	due = entry_due(oldest);
+	if (oldest->wants_owner && !oldest->searched && s->search_after < due)
+		due = s->search_after;
+	return due;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Evidence waits here, in order and for some milliseconds at most, until it is complete:
+ *
+ * - A connection that a packet or a timer ended has no known owner. If a process still holds the
+ *   descriptor, /proc tells which; if it has closed it already, the kernel has told by now.
+ * - A reset after close may turn out to be late data: a second record then replaces the first.
+ */
+#ifndef TCPWHY_SETTLE_H
+#define TCPWHY_SETTLE_H
+
+#include <stdint.h>
+
+#include "evidence.h"
+
+struct settle;
+
+/* Called for each piece of evidence when nothing more can be learnt about it. */
+typedef void (*settled_fn)(void *ctx, const struct evidence *e);
+
+struct settle *settle_new(settled_fn settled, void *ctx); /* NULL: out of memory */
+void settle_free(struct settle *s);
+
+/* Times are CLOCK_MONOTONIC in ns. */
+void settle_add(struct settle *s, const struct evidence *e, uint64_t now);
+void settle_closer(struct settle *s, uint64_t sock_id, const struct owner *owner);
+
+/* Asks /proc for the owners that are missing. Drain the capture once more after it. */
+void settle_find_owners(struct settle *s, uint64_t now);
+
+/* Hands over what is complete or has waited long enough; everything with `all`. */
+void settle_hand_over(struct settle *s, uint64_t now, int all);
+
+/* When settle_hand_over() is due next; UINT64_MAX if nothing waits. */
+uint64_t settle_due(const struct settle *s);
+
+#endif

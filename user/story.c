@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "story.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A line that grows. */
+struct line {
+	char *out;
+	size_t size, used;
+};
+
+__attribute__((format(printf, 2, 3))) static void say(struct line *l, const char *format, ...)
+{
+	va_list args;
+	int n;
+
+	if (l->used >= l->size)
+		return;
+	va_start(args, format);
+	n = vsnprintf(l->out + l->used, l->size - l->used, format, args);
+	va_end(args);
+	if (n > 0)
+		l->used += n;
+}
+
+static void say_bytes(struct line *l, __u64 n)
+{
+	say(l, "%llu byte%s", n, n == 1 ? "" : "s");
+}
+
+/* As precise as it is useful: 12 ms, 1.50 s, 61 s. */
+static void say_ms(struct line *l, __u32 ms)
+{
+	if (ms < 1000)
+		say(l, "%u ms", ms);
+	else if (ms < 10000)
+		say(l, "%u.%02u s", ms / 1000, ms % 1000 / 10);
+	else
+		say(l, "%u s", ms / 1000);
+}
+
+static const char *state_name(__u8 state)
+{
+	static const char *const names[] = {
+		"?",	     "ESTABLISHED", "SYN_SENT",	  "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2",
+		"TIME_WAIT", "CLOSE",	    "CLOSE_WAIT", "LAST_ACK", "LISTEN",	   "CLOSING",
+	};
+
+	return state < sizeof(names) / sizeof(names[0]) ? names[state] : names[0];
+}
+
+/* Time from the last word of the peer to our last data. */
+static __u32 silence_before_write(const struct facts *f)
+{
+	return f->heard_ms > f->sent_ms ? f->heard_ms - f->sent_ms : 0;
+}
+
+/* Time since anything was sent or acknowledged. */
+static __u32 idle_ms(const struct facts *f)
+{
+	return f->heard_ms < f->sent_ms ? f->heard_ms : f->sent_ms;
+}
+
+/* Data in flight: our FIN takes a sequence number too, but is not data. */
+static __u32 data_in_flight(const struct facts *f)
+{
+	bool fin_sent =
+		f->state == ST_FIN_WAIT1 || f->state == ST_CLOSING || f->state == ST_LAST_ACK;
+
+	return f->unacked - (fin_sent && f->unacked > 0);
+}
+
+/* Our SYN (if we connected) and our FIN are acknowledged like bytes, but are none. */
+static __u64 data_acked(const struct facts *f)
+{
+	bool fin_acked = f->state == ST_FIN_WAIT2 ||
+			 (f->unacked == 0 && (f->state == ST_CLOSING || f->state == ST_LAST_ACK));
+	__u64 others = fin_acked + !(f->flags & FACT_PASSIVE);
+
+	return f->bytes_acked > others ? f->bytes_acked - others : 0;
+}
+
+static void say_volume(struct line *l, const struct facts *f)
+{
+	say(l, "%llu bytes sent and acknowledged, %llu received", data_acked(f), f->bytes_received);
+}
+
+static void say_half_closed(struct line *l, const struct evidence *e)
+{
+	say(l, "peer had closed; wrote ");
+	say_bytes(l, data_in_flight(&e->facts));
+	say(l, " after ");
+	say_ms(l, silence_before_write(&e->facts));
+	say(l, " of silence, answered by RST");
+}
+
+static void say_received_reset(struct line *l, const struct evidence *e)
+{
+	const struct facts *f = &e->facts;
+
+	if (!(f->flags & FACT_TSTAMP_OK))
+		say(l, "RST without timestamps to tell its origin");
+	else
+		say(l, "RST by %s", f->flags & FACT_SAW_TSTAMP ? "a living socket" : "no socket");
+	say(l, " in %s; idle for ", state_name(f->state));
+	say_ms(l, idle_ms(f));
+	if (f->unacked || f->unsent)
+		say(l, ", %u bytes unacknowledged", data_in_flight(f) + f->unsent);
+	say(l, "; ");
+	say_volume(l, f);
+}
+
+static void say_keepalive(struct line *l, const struct evidence *e)
+{
+	say(l, "%u of %u probes unanswered (time ", e->facts.probes_out, e->keepalive_probes);
+	say_ms(l, e->keepalive_time_ms);
+	say(l, ", interval ");
+	say_ms(l, e->keepalive_intvl_ms);
+	say(l, ")");
+}
+
+/* The kernel compares the silence with the user timeout when a probe is due. */
+static void say_keepalive_user_timeout(struct line *l, const struct evidence *e)
+{
+	__u32 one_probe = e->keepalive_time_ms + e->keepalive_intvl_ms;
+
+	say_keepalive(l, e);
+	say(l, ", TCP_USER_TIMEOUT ");
+	say_ms(l, e->facts.user_timeout_ms);
+	if (e->facts.user_timeout_ms <= one_probe)
+		say(l, " <= time + interval, so one lost probe is enough");
+	else
+		say(l, " replaces the count of probes");
+}
+
+static void say_unacknowledged(struct line *l, const struct evidence *e)
+{
+	const struct facts *f = &e->facts;
+
+	say_bytes(l, f->unacked + f->unsent);
+	say(l, " unacknowledged after %u retransmission%s, peer last heard ", f->retransmits,
+	    f->retransmits == 1 ? "" : "s");
+	say_ms(l, f->heard_ms);
+	say(l, " ago");
+	if (f->user_timeout_ms) {
+		say(l, ", TCP_USER_TIMEOUT ");
+		say_ms(l, f->user_timeout_ms);
+	} else {
+		say(l, ", tcp_retries2 %u", e->retries2);
+	}
+	if (f->err_soft)
+		say(l, "; ICMP said: %s", strerror(f->err_soft));
+}
+
+static void say_syn(struct line *l, const struct evidence *e)
+{
+	say(l, "%u SYN%s sent, no answer", e->facts.segs_out, e->facts.segs_out == 1 ? "" : "s");
+	if (e->facts.err)
+		say(l, " (%s)", strerror(e->facts.err));
+}
+
+static void say_queue(struct line *l, const struct evidence *e)
+{
+	say(l, "; accept queue %u of limit %u", e->backlog, e->backlog_max);
+}
+
+static void say_overflow(struct line *l, const struct evidence *e)
+{
+	if (e->facts.event == EVENT_SYN_DROP)
+		say(l, "%u SYN%s dropped", e->count, e->count == 1 ? "" : "s");
+	else
+		say(l, "last ACK of a handshake %s",
+		    e->facts.event == EVENT_RESET ? "answered by RST" : "dropped");
+	say_queue(l, e);
+}
+
+static void say_answered_segment(struct line *l, const struct evidence *e)
+{
+	say(l, "RST sent in answer to ");
+	if (e->facts.flags & FACT_SEG_SYN)
+		say(l, "a SYN");
+	else if (e->seg_len)
+		say_bytes(l, e->seg_len);
+	else
+		say(l, e->facts.flags & FACT_SEG_FIN ? "a FIN" : "an ACK");
+}
+
+/* Everything, as it stands: for the verdict that says nothing. */
+static void say_all_facts(struct line *l, const struct evidence *e)
+{
+	const struct facts *f = &e->facts;
+
+	say(l,
+	    "event %u socket %u %s err %u soft %u flags %#x shutdown %u unread %u unacked %u "
+	    "unsent %u window %u probes %u retransmits %u heard %u ms sent %u ms segments %u/%u",
+	    f->event, f->socket, state_name(f->state), f->err, f->err_soft, f->flags, f->shutdown,
+	    f->unread, f->unacked, f->unsent, f->snd_wnd, f->probes_out, f->retransmits,
+	    f->heard_ms, f->sent_ms, f->segs_in, f->segs_out);
+}
+
+static void say_exit(struct line *l, const struct owner *o)
+{
+	if (!o->exiting)
+		return;
+	if (o->exit_code & 0x7f)
+		say(l, "; the process was killed by signal %u (%s)", o->exit_code & 0x7f,
+		    strsignal(o->exit_code & 0x7f));
+	else
+		say(l, "; the process exited with status %u", o->exit_code >> 8 & 0xff);
+}
+
+static void say_evidence(struct line *l, const struct evidence *e, enum verdict verdict)
+{
+	const struct facts *f = &e->facts;
+
+	switch (verdict) {
+	case VERDICT_closed_by_peer:
+	case VERDICT_closed_here:
+		say_volume(l, f);
+		break;
+	case VERDICT_unread_data:
+		say(l, "closed with ");
+		say_bytes(l, f->unread);
+		say(l, " unread, so RST was sent");
+		break;
+	case VERDICT_linger_zero:
+		say(l, "aborted with %s after ",
+		    f->flags & FACT_LINGER_ZERO ? "SO_LINGER 0" : "TCP_LINGER2 < 0");
+		say_ms(l, idle_ms(f));
+		say(l, " of silence");
+		break;
+	case VERDICT_late_data:
+		say_bytes(l, e->seg_len);
+		say(l, " came after close, so RST was sent");
+		break;
+	case VERDICT_destroyed:
+	case VERDICT_listener_closed:
+	case VERDICT_disconnected:
+		say(l, "in %s after ", state_name(f->state));
+		say_ms(l, idle_ms(f));
+		say(l, " of silence; ");
+		say_volume(l, f);
+		break;
+	case VERDICT_keepalive_user_timeout:
+		say_keepalive_user_timeout(l, e);
+		break;
+	case VERDICT_keepalive_timeout:
+		say_keepalive(l, e);
+		break;
+	case VERDICT_refused:
+		say(l, "RST to our SYN: nothing listens there");
+		break;
+	case VERDICT_close_race:
+	case VERDICT_half_closed_reuse:
+		say_half_closed(l, e);
+		break;
+	case VERDICT_keepalive_reset:
+		say_keepalive(l, e);
+		say(l, " but this one by RST");
+		break;
+	case VERDICT_reset_after_close:
+	case VERDICT_backlog_reset:
+	case VERDICT_peer_forgot:
+	case VERDICT_peer_aborted:
+		say_received_reset(l, e);
+		break;
+	case VERDICT_connect_timeout:
+	case VERDICT_connect_unreachable:
+	case VERDICT_connect_abandoned:
+		say_syn(l, e);
+		break;
+	case VERDICT_zero_window_timeout:
+		say(l, "window closed, %u probes; ", f->probes_out);
+		say_unacknowledged(l, e);
+		break;
+	case VERDICT_egress_blocked:
+		say_bytes(l, f->unsent);
+		say(l, " could not leave this host, %u attempts", f->probes_out);
+		break;
+	case VERDICT_orphan_timeout:
+	case VERDICT_unreachable:
+	case VERDICT_user_timeout:
+	case VERDICT_retransmit_timeout:
+		say_unacknowledged(l, e);
+		break;
+	case VERDICT_no_listener:
+	case VERDICT_late_data_time_wait:
+	case VERDICT_stray_segment:
+	case VERDICT_server_restarted:
+		say_answered_segment(l, e);
+		break;
+	case VERDICT_accept_overflow_reset:
+	case VERDICT_accept_overflow:
+	case VERDICT_syn_dropped:
+		say_overflow(l, e);
+		break;
+	case VERDICT_unknown:
+	case VERDICT_COUNT:
+		say_all_facts(l, e);
+		break;
+	}
+}
+
+void story_words(char *out, size_t size, const struct evidence *e, enum verdict verdict)
+{
+	struct line line = { .out = out, .size = size };
+
+	out[0] = '\0';
+	if (is_likely(&e->facts, verdict))
+		say(&line, "likely: ");
+	say_evidence(&line, e, verdict);
+	say_exit(&line, &e->owner);
+}

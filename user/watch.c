@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "watch.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "capture.h"
+#include "render_text.h"
+#include "settle.h"
+
+#define SECOND	      1000000000ULL
+#define LOOK_SOON     (25 * SECOND / 1000) /* at the listeners, while an accept queue is full */
+#define LOOK_SELDOM   SECOND
+#define ROWS_PER_HEAD 20
+#define NEVER	      UINT64_MAX
+
+struct watch {
+	const struct options *options;
+	struct capture *capture;
+	struct settle *settle;
+	int epoll, signals, process; /* file descriptors; process: a pidfd under -p, or -1 */
+	uint64_t started, ends;	     /* CLOCK_MONOTONIC, ns */
+	uint64_t next_look, next_row;
+	uint64_t rows;
+	struct capture_counts shown; /* at the last row */
+	bool ended;		     /* by a signal, the time, the count, or the process */
+	bool reader_gone;	     /* stdout was closed: | head */
+	int output_error;	     /* errno of a failed write to stdout */
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * SECOND + now.tv_nsec;
+}
+
+/* ---- what comes in ----------------------------------------------------------------------- */
+
+static void take_evidence(void *ctx, const struct evidence *e)
+{
+	struct watch *w = ctx;
+
+	settle_add(w->settle, e, now_ns());
+}
+
+static void take_closer(void *ctx, uint64_t sock_id, const struct owner *owner)
+{
+	struct watch *w = ctx;
+
+	settle_closer(w->settle, sock_id, owner);
+}
+
+/* ---- what goes out ----------------------------------------------------------------------- */
+
+static void show_evidence(void *ctx, const struct evidence *e)
+{
+	struct watch *w = ctx;
+
+	if (!w->options->interval_ns)
+		text_evidence(stdout, e, classify(&e->facts));
+}
+
+static void flush_output(struct watch *w)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return;
+	if (errno == EPIPE)
+		w->reader_gone = true;
+	else
+		w->output_error = errno;
+}
+
+static void subtract(struct capture_counts *added, const struct capture_counts *before)
+{
+	for (int i = 0; i < VERDICTS_MAX; i++)
+		added->counts.verdict[i] -= before->counts.verdict[i];
+	for (int i = 0; i < COUNTER_MAX; i++)
+		added->counts.other[i] -= before->counts.other[i];
+	added->missed -= before->missed;
+	added->rejected -= before->rejected;
+}
+
+static void show_row(struct watch *w)
+{
+	struct capture_counts total, added;
+
+	if (capture_read_counts(w->capture, &total))
+		return;
+	added = total;
+	subtract(&added, &w->shown);
+	w->shown = total;
+	if (w->rows % ROWS_PER_HEAD == 0 && (w->rows == 0 || isatty(STDOUT_FILENO)))
+		text_interval_head(stdout);
+	text_interval(stdout, &added);
+	w->rows++;
+	if (w->rows == w->options->count)
+		w->ended = true;
+}
+
+/* Says what is watched, so that an idle host is not taken for a broken tool. */
+static void announce(const struct options *o)
+{
+	fprintf(stderr, "tcpwhy: watching TCP connections of ");
+	if (o->pid)
+		fprintf(stderr, "process %u", o->pid);
+	else
+		fprintf(stderr, "all processes");
+	if (o->port)
+		fprintf(stderr, ", port %u", o->port);
+	if (o->interval_ns)
+		fprintf(stderr, "; counters every %g s", (double)o->interval_ns / SECOND);
+	else
+		fprintf(stderr, "; a line for each %sdeath and incident",
+			o->orderly ? "" : "unhealthy ");
+	fprintf(stderr, "; Ctrl-C ends\n");
+}
+
+/* ---- the loop ---------------------------------------------------------------------------- */
+
+static void look_at_listeners(struct watch *w, uint64_t now)
+{
+	int full = capture_look_at_listeners(w->capture, false);
+
+	w->next_look = now + (full > 0 ? LOOK_SOON : LOOK_SELDOM);
+}
+
+/* A row must have all that was dropped until now. */
+static void row_due(struct watch *w, uint64_t now)
+{
+	look_at_listeners(w, now);
+	show_row(w);
+	w->next_row += w->options->interval_ns;
+	if (w->next_row <= now)
+		w->next_row = now + w->options->interval_ns;
+}
+
+static void take_records(struct watch *w)
+{
+	capture_drain(w->capture);
+	settle_find_owners(w->settle, now_ns());
+	capture_drain(w->capture); /* whoever closed its socket during the search has been seen */
+	settle_hand_over(w->settle, now_ns(), false);
+	if (capture_queue_filled(w->capture) && w->next_look > now_ns() + LOOK_SOON)
+		w->next_look = now_ns() + LOOK_SOON;
+}
+
+static uint64_t earliest(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int wait_ms(const struct watch *w)
+{
+	uint64_t due = earliest(earliest(w->next_look, w->next_row),
+				earliest(w->ends, settle_due(w->settle)));
+	uint64_t now = now_ns();
+
+	return due <= now ? 0 : (int)earliest((due - now + 999999) / 1000000, 60000);
+}
+
+static void wait_for_something(struct watch *w)
+{
+	struct epoll_event events[4];
+	int n = epoll_wait(w->epoll, events, 4, wait_ms(w));
+
+	for (int i = 0; i < n; i++) {
+		if (events[i].data.fd == w->signals || events[i].data.fd == w->process)
+			w->ended = true;
+		else if (events[i].data.fd == STDOUT_FILENO)
+			w->reader_gone = true;
+	}
+}
+
+static bool goes_on(const struct watch *w)
+{
+	return !w->ended && !w->reader_gone && !w->output_error;
+}
+
+static void loop(struct watch *w)
+{
+	while (goes_on(w)) {
+		uint64_t now;
+
+		wait_for_something(w);
+		take_records(w);
+		now = now_ns();
+		if (now >= w->next_look)
+			look_at_listeners(w, now);
+		if (now >= w->next_row)
+			row_due(w, now);
+		if (now >= w->ends)
+			w->ended = true;
+		flush_output(w);
+	}
+}
+
+/* Everything that is still on its way comes out before the summary. */
+static void finish(struct watch *w)
+{
+	struct capture_counts total;
+
+	capture_look_at_listeners(w->capture, true);
+	take_records(w);
+	settle_hand_over(w->settle, now_ns(), true);
+	flush_output(w);
+	if (!w->reader_gone && !capture_read_counts(w->capture, &total))
+		text_summary(stderr, &total, now_ns() - w->started, w->options->verbose);
+}
+
+/* ---- setting up -------------------------------------------------------------------------- */
+
+static void watch_fd(struct watch *w, int fd, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.fd = fd };
+
+	/* A regular file cannot be watched, and need not. */
+	if (fd >= 0)
+		epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+static int open_signals(void)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+static int open_watch(struct watch *w, struct failure *why)
+{
+	const struct options *o = w->options;
+	struct capture_settings settings = {
+		.port = o->port,
+		.pid = o->pid,
+		.orderly = o->orderly,
+		.verbose = o->verbose,
+	};
+	struct capture_sink sink = { .evidence = take_evidence, .closer = take_closer, .ctx = w };
+
+	w->signals = open_signals();
+	w->epoll = epoll_create1(EPOLL_CLOEXEC);
+	w->settle = settle_new(show_evidence, w);
+	if (w->signals < 0 || w->epoll < 0 || !w->settle)
+		return failed(why, EXIT_FAILED, "cannot set up: %s", strerror(errno));
+	if (o->pid)
+		w->process = syscall(SYS_pidfd_open, o->pid, 0);
+	w->capture = capture_open(&settings, &sink, why);
+	if (!w->capture)
+		return -1;
+	watch_fd(w, w->signals, EPOLLIN);
+	watch_fd(w, w->process, EPOLLIN);
+	watch_fd(w, capture_fd(w->capture), EPOLLIN);
+	watch_fd(w, STDOUT_FILENO, 0); /* EPOLLERR: nobody reads any more */
+	return 0;
+}
+
+static void start_clocks(struct watch *w)
+{
+	const struct options *o = w->options;
+
+	w->started = now_ns();
+	w->ends = o->duration_ns ? w->started + o->duration_ns : NEVER;
+	w->next_row = o->interval_ns ? w->started + o->interval_ns : NEVER;
+	w->next_look = w->started;
+}
+
+static void close_watch(struct watch *w)
+{
+	capture_close(w->capture);
+	settle_free(w->settle);
+	close(w->epoll);
+	close(w->signals);
+	if (w->process >= 0)
+		close(w->process);
+}
+
+int watch(const struct options *options, struct failure *why)
+{
+	struct watch w = { .options = options, .process = -1 };
+	int err = open_watch(&w, why);
+
+	if (!err) {
+		start_clocks(&w);
+		announce(options);
+		loop(&w);
+		finish(&w);
+		if (w.output_error)
+			err = failed(why, EXIT_OUTPUT, "cannot write to stdout: %s",
+				     strerror(w.output_error));
+	}
+	close_watch(&w);
+	return err;
+}
