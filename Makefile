@@ -93,12 +93,12 @@ tcpwhy: $(USER_OBJECTS)
 $(BUILD)/user/%.o: user/%.c | $(SKELETON)
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(USER_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CFLAGS) $(USER_CFLAGS) -MD -MP -c -o $@ $<
 
 $(BUILD)/tcpwhy.bpf.o: bpf/tcpwhy.bpf.c
 	$(call say,BPF,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MD -MP -c -o $@ $<
 
 $(SKELETON): $(BUILD)/tcpwhy.bpf.o
 	$(call say,SKEL,$@)
@@ -108,7 +108,7 @@ $(SKELETON): $(BUILD)/tcpwhy.bpf.o
 $(BUILD)/tests/%: tests/unit/%.c $(filter-out $(BUILD)/user/main.o,$(USER_OBJECTS))
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(USER_CFLAGS) -MMD -MP -o $@ $^ -lcmocka $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(USER_CFLAGS) -MD -MP -o $@ $(filter %.c %.o,$^) -lcmocka $(LDLIBS)
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/tests/*.d)
 

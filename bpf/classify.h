@@ -166,7 +166,7 @@ RULE is_closed_here(const struct facts *f)
 	if (!died_without_error(f))
 		return 0;
 	if (f->state == ST_CLOSING)
-		return 1;
+		return f->unacked == 0 && f->unsent == 0;
 	return f->state == ST_FIN_WAIT2 &&
 	       (has(f, FACT_PEER_FIN) || (has(f, FACT_DEAD) && !has(f, FACT_LINGER2_OFF)));
 }
@@ -191,10 +191,12 @@ RULE is_linger_zero(const struct facts *f)
 /*
  * tcp_rcv_state_process() answers data to a socket that was shut down for reading. The death has
  * been seen just before, as an RST that never came or as an orderly end, and is judged again here.
+ * With TCP_LINGER2 < 0 the ACK of our FIN alone is answered so, and linger-zero was right.
  */
 RULE is_late_data(const struct facts *f)
 {
-	return replied_with_reset(f, SOCKET_FULL) && f->state == ST_CLOSE && fully_closed(f);
+	return replied_with_reset(f, SOCKET_FULL) && f->state == ST_CLOSE && fully_closed(f) &&
+	       !(f->err == 0 && has(f, FACT_LINGER2_OFF));
 }
 
 /* tcp_abort(), from tcp_diag_destroy() */
@@ -226,6 +228,12 @@ RULE is_keepalive_user_timeout(const struct facts *f)
 RULE is_keepalive_timeout(const struct facts *f)
 {
 	return keepalive_gave_up(f);
+}
+
+/* tcp_v4_connect(), tcp_v6_connect(): the state is undone when no port or no route is found. */
+RULE is_connect_failed(const struct facts *f)
+{
+	return died_without_error(f) && connecting(f) && f->segs_out == 0 && !fully_closed(f);
 }
 
 /* tcp_rcv_synsent_state_process(): a segment came; an ICMP error leaves segs_in at 0. */
@@ -288,10 +296,9 @@ RULE is_connect_unreachable(const struct facts *f)
 	return died(f) && connecting(f) && f->err != 0;
 }
 
-/* A SYN was sent; a connect() that found no free port or no route is not this. */
 RULE is_connect_abandoned(const struct facts *f)
 {
-	return died(f) && connecting(f) && f->segs_out > 0;
+	return died(f) && connecting(f);
 }
 
 /* tcp_write_timeout() and tcp_orphan_retries() */
@@ -340,17 +347,21 @@ RULE is_late_data_time_wait(const struct facts *f)
 	return replied_with_reset(f, SOCKET_TIME_WAIT);
 }
 
-RULE is_stray_segment(const struct facts *f)
-{
-	return replied_with_reset(f, SOCKET_NONE);
-}
-
-/* tcp_check_req(), listen_overflow; an old segment would find no request to give up. */
+/*
+ * tcp_check_req(), listen_overflow: tcp_v4_syn_recv_sock() made no child, which is mostly for want
+ * of room in the queue, though the process may have accepted one since.
+ */
 RULE is_accept_overflow_reset(const struct facts *f)
 {
 	return replied_with_reset(f, SOCKET_LISTEN) &&
-	       has(f, FACT_EMBRYONIC | FACT_SEG_ACK | FACT_QUEUE_FULL | FACT_ABORT_OVERFLOW) &&
-	       !has(f, FACT_SEG_SYN);
+	       has(f, FACT_EMBRYONIC | FACT_SEG_ACK | FACT_ABORT_OVERFLOW) && !has(f, FACT_SEG_SYN);
+}
+
+/* No socket; or tcp_check_req() gave up a handshake at a segment that does not belong there. */
+RULE is_stray_segment(const struct facts *f)
+{
+	return replied_with_reset(f, SOCKET_NONE) ||
+	       (replied_with_reset(f, SOCKET_LISTEN) && has(f, FACT_EMBRYONIC));
 }
 
 /* tcp_rcv_state_process(), TCP_LISTEN: a listener answers any ACK with RST. */
@@ -395,7 +406,7 @@ static inline __attribute__((always_inline)) _Bool is_likely(const struct facts 
 {
 	if (verdict == VERDICT_backlog_reset)
 		return 1;
-	return was_reset(f) && !has(f, FACT_TSTAMP_OK);
+	return was_reset(f) && !has(f, FACT_TSTAMP_OK) && verdict != VERDICT_reset_after_close;
 }
 
 /* Does the verdict say that a connection died (else it is an incident)? */

@@ -22,6 +22,25 @@ struct {
 	__type(value, struct counts);
 } counters SEC(".maps");
 
+/*
+ * classify(), and is it worth a record? A function of its own, which the verifier walks through
+ * once for any facts, not once for each way in which they can have come about. Returns the
+ * verdict, with WORTH_A_RECORD set or not.
+ */
+#define WORTH_A_RECORD 0x100
+
+__noinline int judge(const struct facts *facts)
+{
+	enum verdict verdict;
+
+	if (!facts)
+		return VERDICT_unknown;
+	verdict = classify(facts);
+	if (show_orderly || verdict_group(verdict) != GROUP_ORDERLY)
+		return verdict | WORTH_A_RECORD;
+	return verdict;
+}
+
 /* Atomic although per CPU: a softirq may interrupt a program on its own CPU. */
 static __always_inline void count(enum counter which, __s64 n)
 {
@@ -32,18 +51,14 @@ static __always_inline void count(enum counter which, __s64 n)
 		__sync_fetch_and_add(&counts->other[which], n);
 }
 
-static __always_inline void count_verdict(enum verdict verdict, __s64 n)
+/* judgement: of judge() */
+static __always_inline void count_verdict(__u32 judgement, __s64 n)
 {
-	__u32 zero = 0;
+	__u32 zero = 0, verdict = judgement & (VERDICTS_MAX - 1);
 	struct counts *counts = bpf_map_lookup_elem(&counters, &zero);
 
-	if (counts && verdict < VERDICTS_MAX)
+	if (counts)
 		__sync_fetch_and_add(&counts->verdict[verdict], n);
-}
-
-static __always_inline bool worth_a_record(enum verdict verdict)
-{
-	return show_orderly || verdict_group(verdict) != GROUP_ORDERLY;
 }
 
 static __always_inline void *reserve_record(enum record_type type, __u16 size)

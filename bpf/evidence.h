@@ -173,7 +173,7 @@ enum counter {
 	COUNTER_MAX,
 };
 
-#define VERDICTS_MAX 64 /* room in the counters' map; verdicts.def must fit */
+#define VERDICTS_MAX 64 /* room in the counters' map, a power of two; verdicts.def must fit */
 
 /* The value of the per-CPU counters' map. */
 struct counts {

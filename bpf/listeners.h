@@ -42,7 +42,7 @@ struct {
 #define LOOK_AGAIN_NS 5000000 /* wake user space for a filled queue no more often than this */
 
 __u64 woken_ns = 0;	  /* when user space was last woken for a filled queue */
-__u32 listeners_full = 0; /* how many queues were full at the last look, for user space */
+__u32 listeners_full = 0; /* queues that the looks found full; user space sets it to 0 */
 
 static __always_inline __u64 port_key(struct tcp_sock *tp)
 {
@@ -121,7 +121,7 @@ static __always_inline void report_listener(struct tcp_sock *tp, const struct li
 {
 	struct evidence *e;
 
-	count_verdict(classify(facts), n);
+	count_verdict(judge(facts), n);
 	e = reserve_evidence(facts);
 	if (!e)
 		return;

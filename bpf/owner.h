@@ -12,8 +12,7 @@
 
 #include "sock.h"
 
-#define CLOSERS	     32768 /* a power of two: 500 closes a second, for the minute of TIME_WAIT */
-#define ECONNABORTED 103
+#define CLOSERS 32768 /* a power of two: 500 closes a second, for the minute of TIME_WAIT */
 
 /*
  * One slot a hash value; a newcomer overwrites. A slot is believed only if its key, hash and both
@@ -39,8 +38,8 @@ struct {
 	__type(value, __u64);
 } ownerless SEC(".maps");
 
-/* Spares every healthy socket the look into the map above. */
-__u32 ownerless_seen = 0;
+/* How many are in it: spares every healthy socket the look into the map. */
+__s64 ownerless_waiting = 0;
 
 static __always_inline void owner_of_task(struct owner *o, const struct task_struct *task)
 {
@@ -103,30 +102,41 @@ static __always_inline bool closing_state(__u8 state)
 	       state == BPF_TCP_CLOSING || state == BPF_TCP_LAST_ACK || state == BPF_TCP_CLOSE;
 }
 
-/* Of a full socket that died in this state. ss -K holds the lock too, and is not the owner. */
-static __always_inline void owner_of_death(struct owner *o, struct tcp_sock *tp, __u8 state)
+/*
+ * A listener's children are closed by the task that closes the listener, which holds the lock of
+ * the listener and not theirs; a child in SYN_RECV may instead meet its end in a softirq.
+ */
+static __always_inline bool closed_with_listener(const struct facts *f)
 {
-	struct sock *sk = as_sock(tp);
+	return is_listener_closed(f) && f->state != ST_SYN_RECV;
+}
 
-	if (sk->sk_lock.owned && sk->sk_err != ECONNABORTED)
+/* Of a full socket that has died. ss -K holds the lock too, and is not the owner. */
+static __always_inline void owner_of_death(struct owner *o, struct tcp_sock *tp,
+					   const struct facts *f)
+{
+	if ((has(f, FACT_OWNED) && f->err != ERR_CONNABORTED) || closed_with_listener(f))
 		owner_of_current(o);
-	else if (closing_state(state))
-		recall_closer(o, sk, local_port(tp));
+	else if (closing_state(f->state))
+		recall_closer(o, as_sock(tp), local_port(tp));
 }
 
 static __always_inline void await_owner(struct tcp_sock *tp)
 {
 	__u64 id = (__u64)tp, now = bpf_ktime_get_ns();
 
-	bpf_map_update_elem(&ownerless, &id, &now, BPF_ANY);
-	ownerless_seen = 1;
+	if (!bpf_map_update_elem(&ownerless, &id, &now, BPF_NOEXIST))
+		__sync_fetch_and_add(&ownerless_waiting, 1);
 }
 
 static __always_inline bool owner_awaited(struct sock *sk)
 {
 	__u64 id = (__u64)sk;
 
-	return ownerless_seen && bpf_map_delete_elem(&ownerless, &id) == 0;
+	if (!ownerless_waiting || bpf_map_delete_elem(&ownerless, &id))
+		return false;
+	__sync_fetch_and_add(&ownerless_waiting, -1);
+	return true;
 }
 
 #endif

@@ -80,44 +80,38 @@ static __always_inline __u16 remote_port(const struct sock *sk)
 static __always_inline bool is_passive(const struct tcp_sock *tp)
 {
 	const struct inet_sock *inet = &tp->inet_conn.icsk_inet;
-	__u8 hops;
+	__u64 v6 = inet->sk.__sk_common.skc_family == AF_INET6;
+	__u64 v6_hops = 1;
 
-	if (inet->mc_ttl != 1)
-		return true;
-	if (inet->sk.__sk_common.skc_family != AF_INET6 || !inet->pinet6)
-		return false;
-	hops = BPF_CORE_READ_BITFIELD_PROBED(inet->pinet6, mcast_hops);
-	return hops != 1 && hops != 0xff;
+	if (v6)
+		v6_hops = BPF_CORE_READ_BITFIELD_PROBED(inet->pinet6, mcast_hops);
+	return (inet->mc_ttl != 1) | (v6_hops > 1);
 }
+
+/*
+ * The flag if the condition holds; without a branch, since each branch doubles what the verifier
+ * has to walk through.
+ */
+#define FLAG_IF(condition, flag) (((__u32) !!(condition)) * (flag))
 
 static __always_inline __u32 sock_flags(const struct tcp_sock *tp)
 {
 	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
-	unsigned long skc_flags = sk->__sk_common.skc_flags;
-	__u32 flags = 0;
+	__u64 bits = sk->__sk_common.skc_flags;
+	__u64 linger = bits >> SOCK_LINGER & 1;
+	__u32 flags;
 
-	if (skc_flags & 1 << SOCK_DEAD)
-		flags |= FACT_DEAD;
-	if (skc_flags & 1 << SOCK_DONE)
-		flags |= FACT_PEER_FIN;
-	if (skc_flags & 1 << SOCK_KEEPOPEN)
-		flags |= FACT_KEEPALIVE;
-	if (skc_flags & 1 << SOCK_LINGER && sk->sk_lingertime == 0)
-		flags |= FACT_LINGER_ZERO;
-	if (tp->linger2 < 0)
-		flags |= FACT_LINGER2_OFF;
-	if (sk->sk_lock.owned)
-		flags |= FACT_OWNED;
-	if (sk->sk_socket)
-		flags |= FACT_ATTACHED;
-	if (BPF_CORE_READ_BITFIELD(tp, rx_opt.tstamp_ok))
-		flags |= FACT_TSTAMP_OK;
-	if (BPF_CORE_READ_BITFIELD(tp, rx_opt.saw_tstamp))
-		flags |= FACT_SAW_TSTAMP;
-	if (is_passive(tp))
-		flags |= FACT_PASSIVE;
-	if (BPF_CORE_READ_BITFIELD(tp, repair))
-		flags |= FACT_REPAIR;
+	flags = (bits >> SOCK_DEAD & 1) * FACT_DEAD;
+	flags |= (bits >> SOCK_DONE & 1) * FACT_PEER_FIN;
+	flags |= (bits >> SOCK_KEEPOPEN & 1) * FACT_KEEPALIVE;
+	flags |= FLAG_IF(linger & (sk->sk_lingertime == 0), FACT_LINGER_ZERO);
+	flags |= FLAG_IF(tp->linger2 < 0, FACT_LINGER2_OFF);
+	flags |= FLAG_IF(sk->sk_lock.owned, FACT_OWNED);
+	flags |= FLAG_IF(sk->sk_socket, FACT_ATTACHED);
+	flags |= FLAG_IF(BPF_CORE_READ_BITFIELD(tp, rx_opt.tstamp_ok), FACT_TSTAMP_OK);
+	flags |= FLAG_IF(BPF_CORE_READ_BITFIELD(tp, rx_opt.saw_tstamp), FACT_SAW_TSTAMP);
+	flags |= FLAG_IF(is_passive(tp), FACT_PASSIVE);
+	flags |= FLAG_IF(BPF_CORE_READ_BITFIELD(tp, repair), FACT_REPAIR);
 	return flags;
 }
 

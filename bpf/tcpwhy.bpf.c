@@ -33,7 +33,7 @@ static __always_inline void send_death(struct tcp_sock *tp, const struct facts *
 		return;
 	details_of_sock(e, tp);
 	e->seg_len = seg_len;
-	owner_of_death(&e->owner, tp, facts->state);
+	owner_of_death(&e->owner, tp, facts);
 	if (!e->owner.pid && e->inode)
 		await_owner(tp);
 	send(e);
@@ -42,15 +42,15 @@ static __always_inline void send_death(struct tcp_sock *tp, const struct facts *
 static __always_inline void on_death(struct tcp_sock *tp, int state)
 {
 	struct facts facts = {};
-	enum verdict verdict;
+	int judgement;
 
 	if (!pass_sock(tp))
 		return;
 	facts.event = EVENT_DEATH;
 	facts_of_sock(&facts, tp, state);
-	verdict = classify(&facts);
-	count_verdict(verdict, 1);
-	if (worth_a_record(verdict))
+	judgement = judge(&facts);
+	count_verdict(judgement, 1);
+	if (judgement & WORTH_A_RECORD)
 		send_death(tp, &facts, 0);
 }
 
@@ -66,12 +66,12 @@ static __always_inline void on_late_data(struct tcp_sock *tp, struct sk_buff *sk
 
 	facts.event = EVENT_RESET;
 	facts_of_sock(&facts, tp, as_sock(tp)->__sk_common.skc_state);
-	if (!is_late_data(&facts))
+	if ((judge(&facts) & ~WORTH_A_RECORD) != VERDICT_late_data)
 		return;
 	death = facts;
 	death.event = EVENT_DEATH;
 	death.state = facts.err ? ST_FIN_WAIT1 : ST_FIN_WAIT2;
-	count_verdict(classify(&death), -1);
+	count_verdict(judge(&death), -1);
 	count_verdict(VERDICT_late_data, 1);
 	if (facts.err)
 		count(COUNT_RESETS_RECEIVED, -1);
@@ -97,6 +97,16 @@ static __always_inline void on_listen_end(struct tcp_sock *tp)
 
 	if (l && pass_pid(tp))
 		look_at_listener(tp, l, true);
+}
+
+/* The process closes or shuts down its end: from now on the socket is known to be its own. */
+static __always_inline void on_close(struct tcp_sock *tp)
+{
+	if (!pass_ports_of(tp))
+		return;
+	remember_closer(tp);
+	if (current_is_watched() && as_sock(tp)->sk_lock.owned)
+		watch_sock(tp);
 }
 
 /* ---- the choke point ------------------------------------------------------------------------- */
@@ -127,8 +137,7 @@ int BPF_PROG(on_set_state, struct sock *sk, int old, int new)
 		break;
 	case BPF_TCP_FIN_WAIT1:
 	case BPF_TCP_LAST_ACK:
-		if (pass_ports_of(tp))
-			remember_closer(tp);
+		on_close(tp);
 		break;
 	case BPF_TCP_SYN_RECV:
 		note_filled_queue(tp);
@@ -159,7 +168,7 @@ static __always_inline void on_reset_without_socket(struct sk_buff *skb)
 	facts.event = EVENT_RESET;
 	facts.socket = SOCKET_NONE;
 	facts.flags = seg.flags;
-	count_verdict(classify(&facts), 1);
+	count_verdict(judge(&facts), 1);
 	e = reserve_evidence(&facts);
 	if (!e)
 		return;
@@ -189,7 +198,7 @@ static __always_inline void on_reset_by_time_wait(struct sock *sk, struct sk_buf
 	facts.socket = SOCKET_TIME_WAIT;
 	facts.state = BPF_TCP_TIME_WAIT;
 	facts.flags = seg.flags;
-	count_verdict(classify(&facts), 1);
+	count_verdict(judge(&facts), 1);
 	e = reserve_evidence(&facts);
 	if (!e)
 		return;
@@ -374,8 +383,6 @@ int look_at_listeners(struct bpf_iter__bpf_sk_storage_map *ctx)
 	struct sock *sk = ctx->sk;
 	struct tcp_sock *tp;
 
-	if (ctx->meta->seq_num == 0)
-		listeners_full = 0;
 	if (!l || sock_kind(sk) != SOCKET_LISTEN)
 		return 0;
 	tp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;

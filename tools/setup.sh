@@ -1,12 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Installs what building or testing tcpwhy takes, from Debian's packages, and says nothing when all is there. Servers that
-# only the tests use are neither started nor enabled. Exit status: 1 apt failed, 2 usage, 3 this user or system cannot.
+# Installs what building or testing tcpwhy takes, from Debian's packages, and says nothing when all is there. Servers
+# that only the tests use are neither started nor enabled.
+#
+# Exit status: 1 apt failed, 2 usage, 3 this user or system cannot.
 
 set -eu
 
 build='gcc make clang llvm libbpf-dev libelf-dev zlib1g-dev libc6-dev bpftool pkg-config'
+demo='iproute2 nftables python3'
 test='bats bats-assert bats-support libcmocka-dev iproute2 nftables procps util-linux python3 redis-server strace tmux
 shellcheck clang-format codespell'
 
@@ -67,9 +70,10 @@ install()
 
 case "${1-} $#" in
 'build 1') wanted=$build ;;
+'demo 1') wanted="$build $demo" ;;
 'test 1') wanted="$build $test" ;;
 *)
-	echo 'usage: tools/setup.sh build|test' >&2
+	echo 'usage: tools/setup.sh build|demo|test' >&2
 	exit 2
 	;;
 esac

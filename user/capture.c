@@ -119,7 +119,11 @@ static int take_record(void *ctx, void *data, size_t size)
 	if (size < sizeof(*head) || head->size > size) {
 		c->rejected++;
 	} else if (head->type == RECORD_EVIDENCE && head->size == sizeof(struct evidence)) {
-		c->sink.evidence(c->sink.ctx, data);
+		const struct evidence *e = data;
+
+		if (e->facts.flags & FACT_QUEUE_FULL)
+			c->queue_filled = true;
+		c->sink.evidence(c->sink.ctx, e);
 	} else if (head->type == RECORD_CLOSER && head->size == sizeof(struct closer_record)) {
 		const struct closer_record *record = data;
 
@@ -190,6 +194,7 @@ int capture_look_at_listeners(struct capture *c, bool last)
 
 	c->queue_filled = false;
 	c->skel->bss->last_look = last;
+	c->skel->bss->listeners_full = 0;
 	err = run_iterator(c->look);
 	return err ? err : (int)c->skel->bss->listeners_full;
 }

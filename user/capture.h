@@ -29,8 +29,8 @@ struct capture_sink {
 
 struct capture_counts {
 	struct counts counts; /* summed over the CPUs since capture_open() */
-	uint64_t missed;   /* events that the kernel did not give to a program: recursion_misses */
-	uint64_t rejected; /* records of an unknown type or size */
+	__u64 missed;	/* events that the kernel did not give to a program: recursion_misses */
+	__u64 rejected; /* records of an unknown type or size */
 };
 
 struct capture;

@@ -15,6 +15,8 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#define OLDEST_KERNEL "6.16"
+
 /* Every tracepoint that the programs hang on. */
 static const char *const tracepoints[] = {
 	"inet_sock_set_state",	 "tcp_send_reset",   "tcp_receive_reset", "tcp_retransmit_skb",
@@ -28,24 +30,30 @@ static const char *release(void)
 	return uname(&name) ? "?" : name.release;
 }
 
-static bool have_capability(const struct __user_cap_data_struct *data, int capability)
+/* Effective capabilities, as a bit mask; 0 if they cannot be read. */
+static uint64_t capabilities(void)
 {
-	return data[capability / 32].effective & 1U << capability % 32;
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = {};
+
+	if (syscall(SYS_capget, &header, data))
+		return 0;
+	return (uint64_t)data[1].effective << 32 | data[0].effective;
+}
+
+static bool have(uint64_t mask, int capability)
+{
+	return mask >> capability & 1;
 }
 
 /* Kernels before 5.8 have neither CAP_BPF nor CAP_PERFMON; CAP_SYS_ADMIN stands for both. */
 static int check_privileges(struct failure *why)
 {
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = {};
+	uint64_t caps = capabilities();
 	char self[PATH_MAX] = "tcpwhy";
 	ssize_t n;
 
-	if (syscall(SYS_capget, &header, data))
-		return failed(why, EXIT_FAILED, "cannot read this process's capabilities: %s",
-			      strerror(errno));
-	if (have_capability(data, CAP_SYS_ADMIN) ||
-	    (have_capability(data, CAP_BPF) && have_capability(data, CAP_PERFMON)))
+	if (have(caps, CAP_SYS_ADMIN) || (have(caps, CAP_BPF) && have(caps, CAP_PERFMON)))
 		return 0;
 	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	if (n > 0)
@@ -55,6 +63,14 @@ static int check_privileges(struct failure *why)
 		"needs CAP_BPF and CAP_PERFMON: run it as root, or give it what it needs with "
 		"'setcap cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search+ep %s'",
 		self);
+}
+
+/* To list /proc/PID/fd, and to read the links in it. */
+bool kernel_shows_descriptors(void)
+{
+	uint64_t caps = capabilities();
+
+	return have(caps, CAP_DAC_READ_SEARCH) && have(caps, CAP_SYS_PTRACE);
 }
 
 static int check_btf(struct btf **btf, struct failure *why)
@@ -83,6 +99,31 @@ static int check_tracepoints(const struct btf *btf, struct failure *why)
 				      release(), tracepoints[i]);
 	}
 	return 0;
+}
+
+static bool has_enumerator(const struct btf *btf, const char *type, const char *name)
+{
+	__s32 id = btf__find_by_name_kind(btf, type, BTF_KIND_ENUM);
+	const struct btf_type *t = id < 0 ? NULL : btf__type_by_id(btf, id);
+
+	for (int i = 0; t && i < btf_vlen(t); i++)
+		if (!strcmp(btf__name_by_offset(btf, btf_enum(t)[i].name_off), name))
+			return true;
+	return false;
+}
+
+/* Without these, drops and resets could not be told apart: better no answer than a wrong one. */
+static int check_reasons(const struct btf *btf, struct failure *why)
+{
+	if (has_enumerator(btf, "skb_drop_reason", "SKB_DROP_REASON_TCP_LISTEN_OVERFLOW") &&
+	    has_enumerator(btf, "sk_rst_reason", "SK_RST_REASON_INVALID_SYN"))
+		return 0;
+	return failed(
+		why, EXIT_KERNEL,
+		"kernel %s does not say why it drops handshakes and sends resets "
+		"(SKB_DROP_REASON_TCP_LISTEN_OVERFLOW, enum sk_rst_reason); it is known to work "
+		"from Linux " OLDEST_KERNEL,
+		release());
 }
 
 static int check_maps(struct failure *why)
@@ -115,6 +156,8 @@ int kernel_check(struct failure *why)
 		err = check_btf(&btf, why);
 	if (!err)
 		err = check_tracepoints(btf, why);
+	if (!err)
+		err = check_reasons(btf, why);
 	if (!err)
 		err = check_maps(why);
 	btf__free(btf);

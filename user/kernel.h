@@ -3,12 +3,16 @@
 #ifndef TCPWHY_KERNEL_H
 #define TCPWHY_KERNEL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "failure.h"
 
 /* 0, or -1 and *why: privileges, then BTF, then tracepoints, then features. */
 int kernel_check(struct failure *why);
+
+/* May this process read which sockets another user's process holds? If not, some stay unnamed. */
+bool kernel_shows_descriptors(void);
 
 /* One jiffy in microseconds. */
 uint32_t kernel_tick_us(void);

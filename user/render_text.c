@@ -46,7 +46,7 @@ static bool is_v4_mapped(const uint8_t *address)
 static void format_endpoint(char *out, size_t size, int family, const uint8_t *address,
 			    uint16_t port)
 {
-	char text[INET6_ADDRSTRLEN];
+	char text[INET6_ADDRSTRLEN] = "?";
 
 	if (family == AF_INET6 && is_v4_mapped(address)) {
 		family = AF_INET;
@@ -148,7 +148,7 @@ void text_interval(FILE *out, const struct capture_counts *added)
 		fprintf(out, "%s%s=%llu", separator, verdict_text(v)->name, c->verdict[v]);
 		separator = " ";
 	}
-	fprintf(out, "\n");
+	fprintf(out, "%s\n", *separator ? "" : "-");
 }
 
 /* ---- the summary and the table ----------------------------------------------------------- */
@@ -157,16 +157,18 @@ static void text_lost(FILE *out, const struct capture_counts *c)
 {
 	if (c->counts.other[COUNT_LOST])
 		fprintf(out,
-			"%llu records lost: they found the ring buffer full, and are counted "
-			"above\n",
+			"%llu records lost: the ring buffer was full; they are counted above, but "
+			"had "
+			"no line\n",
 			c->counts.other[COUNT_LOST]);
 	if (c->missed)
 		fprintf(out,
-			"%" PRIu64 " events missed: the kernel skips a program that is running "
-			"already on its CPU; these are not counted above\n",
+			"%llu events missed: the kernel does not run a program twice at once on a "
+			"CPU; "
+			"they are not counted above\n",
 			c->missed);
 	if (c->rejected)
-		fprintf(out, "%" PRIu64 " records of unknown type or size rejected\n", c->rejected);
+		fprintf(out, "%llu records of unknown type or size rejected\n", c->rejected);
 }
 
 void text_summary(FILE *out, const struct capture_counts *total, uint64_t watched_ns, int verbose)

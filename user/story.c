@@ -58,19 +58,32 @@ static __u32 silence_before_write(const struct facts *f)
 	return f->heard_ms > f->sent_ms ? f->heard_ms - f->sent_ms : 0;
 }
 
-/* Time since anything was sent or acknowledged. */
-static __u32 idle_ms(const struct facts *f)
+/* How long nothing had come of the connection: what waits for an answer does not end a silence. */
+static __u32 silence_ms(const struct facts *f)
 {
-	return f->heard_ms < f->sent_ms ? f->heard_ms : f->sent_ms;
+	if (f->unacked || f->heard_ms < f->sent_ms)
+		return f->heard_ms;
+	return f->sent_ms;
 }
 
-/* Data in flight: our FIN takes a sequence number too, but is not data. */
+/* Our FIN takes a sequence number too, but is not data. It is the last to be acknowledged. */
+static __u32 our_fin(const struct facts *f)
+{
+	bool written = f->state == ST_FIN_WAIT1 || f->state == ST_CLOSING ||
+		       f->state == ST_LAST_ACK || f->state == ST_CLOSE;
+
+	return written && f->unacked + f->unsent > 0;
+}
+
 static __u32 data_in_flight(const struct facts *f)
 {
-	bool fin_sent =
-		f->state == ST_FIN_WAIT1 || f->state == ST_CLOSING || f->state == ST_LAST_ACK;
+	return f->unacked - (f->unsent == 0 && our_fin(f));
+}
 
-	return f->unacked - (fin_sent && f->unacked > 0);
+/* Written, and not acknowledged. */
+static __u32 data_pending(const struct facts *f)
+{
+	return f->unacked + f->unsent - our_fin(f);
 }
 
 /* Our SYN (if we connected) and our FIN are acknowledged like bytes, but are none. */
@@ -104,12 +117,29 @@ static void say_received_reset(struct line *l, const struct evidence *e)
 	if (!(f->flags & FACT_TSTAMP_OK))
 		say(l, "RST without timestamps to tell its origin");
 	else
-		say(l, "RST by %s", f->flags & FACT_SAW_TSTAMP ? "a living socket" : "no socket");
-	say(l, " in %s; idle for ", state_name(f->state));
-	say_ms(l, idle_ms(f));
-	if (f->unacked || f->unsent)
-		say(l, ", %u bytes unacknowledged", data_in_flight(f) + f->unsent);
+		say(l, "RST by %s",
+		    f->flags & FACT_SAW_TSTAMP ? "a living socket" : "no living socket");
+	say(l, " in %s after ", state_name(f->state));
+	say_ms(l, silence_ms(f));
+	say(l, " of silence");
+	if (data_pending(f)) {
+		say(l, ", ");
+		say_bytes(l, data_pending(f));
+		say(l, " unacknowledged");
+	}
 	say(l, "; ");
+	say_volume(l, f);
+}
+
+/* A socket that is still connecting has not heard of anybody yet. */
+static void say_ended_in(struct line *l, const struct facts *f)
+{
+	say(l, "in %s", state_name(f->state));
+	if (f->state == ST_SYN_SENT)
+		return;
+	say(l, " after ");
+	say_ms(l, silence_ms(f));
+	say(l, " of silence; ");
 	say_volume(l, f);
 }
 
@@ -140,7 +170,10 @@ static void say_unacknowledged(struct line *l, const struct evidence *e)
 {
 	const struct facts *f = &e->facts;
 
-	say_bytes(l, f->unacked + f->unsent);
+	if (data_pending(f))
+		say_bytes(l, data_pending(f));
+	else
+		say(l, "FIN");
 	say(l, " unacknowledged after %u retransmission%s, peer last heard ", f->retransmits,
 	    f->retransmits == 1 ? "" : "s");
 	say_ms(l, f->heard_ms);
@@ -229,7 +262,7 @@ static void say_evidence(struct line *l, const struct evidence *e, enum verdict 
 	case VERDICT_linger_zero:
 		say(l, "aborted with %s after ",
 		    f->flags & FACT_LINGER_ZERO ? "SO_LINGER 0" : "TCP_LINGER2 < 0");
-		say_ms(l, idle_ms(f));
+		say_ms(l, silence_ms(f));
 		say(l, " of silence");
 		break;
 	case VERDICT_late_data:
@@ -239,10 +272,7 @@ static void say_evidence(struct line *l, const struct evidence *e, enum verdict 
 	case VERDICT_destroyed:
 	case VERDICT_listener_closed:
 	case VERDICT_disconnected:
-		say(l, "in %s after ", state_name(f->state));
-		say_ms(l, idle_ms(f));
-		say(l, " of silence; ");
-		say_volume(l, f);
+		say_ended_in(l, f);
 		break;
 	case VERDICT_keepalive_user_timeout:
 		say_keepalive_user_timeout(l, e);
@@ -252,6 +282,10 @@ static void say_evidence(struct line *l, const struct evidence *e, enum verdict 
 		break;
 	case VERDICT_refused:
 		say(l, "RST to our SYN: nothing listens there");
+		break;
+	case VERDICT_connect_failed:
+		say(l,
+		    e->tuple.lport ? "no SYN was sent" : "no SYN was sent: no local port was free");
 		break;
 	case VERDICT_close_race:
 	case VERDICT_half_closed_reuse:

@@ -2,6 +2,7 @@
 #include "watch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -11,11 +12,12 @@
 #include <unistd.h>
 
 #include "capture.h"
+#include "kernel.h"
 #include "render_text.h"
 #include "settle.h"
 
 #define SECOND	      1000000000ULL
-#define LOOK_SOON     (25 * SECOND / 1000) /* at the listeners, while an accept queue is full */
+#define LOOK_SOON     (20 * SECOND / 1000) /* at the listeners, while an accept queue is full */
 #define LOOK_SELDOM   SECOND
 #define ROWS_PER_HEAD 20
 #define NEVER	      UINT64_MAX
@@ -78,25 +80,35 @@ static void flush_output(struct watch *w)
 		w->output_error = errno;
 }
 
-static void subtract(struct capture_counts *added, const struct capture_counts *before)
+/*
+ * What was added since the last row. Late data takes a verdict back that may have been shown, so a
+ * counter can fall; the row then says 0, and the next ones make up for it.
+ */
+static uint64_t added_since(uint64_t total, __u64 *shown)
+{
+	uint64_t added = total > *shown ? total - *shown : 0;
+
+	*shown += added;
+	return added;
+}
+
+static void subtract_shown(struct capture_counts *c, struct capture_counts *shown)
 {
 	for (int i = 0; i < VERDICTS_MAX; i++)
-		added->counts.verdict[i] -= before->counts.verdict[i];
+		c->counts.verdict[i] = added_since(c->counts.verdict[i], &shown->counts.verdict[i]);
 	for (int i = 0; i < COUNTER_MAX; i++)
-		added->counts.other[i] -= before->counts.other[i];
-	added->missed -= before->missed;
-	added->rejected -= before->rejected;
+		c->counts.other[i] = added_since(c->counts.other[i], &shown->counts.other[i]);
+	c->missed = added_since(c->missed, &shown->missed);
+	c->rejected = added_since(c->rejected, &shown->rejected);
 }
 
 static void show_row(struct watch *w)
 {
-	struct capture_counts total, added;
+	struct capture_counts added;
 
-	if (capture_read_counts(w->capture, &total))
+	if (capture_read_counts(w->capture, &added))
 		return;
-	added = total;
-	subtract(&added, &w->shown);
-	w->shown = total;
+	subtract_shown(&added, &w->shown);
 	if (w->rows % ROWS_PER_HEAD == 0 && (w->rows == 0 || isatty(STDOUT_FILENO)))
 		text_interval_head(stdout);
 	text_interval(stdout, &added);
@@ -121,6 +133,10 @@ static void announce(const struct options *o)
 		fprintf(stderr, "; a line for each %sdeath and incident",
 			o->orderly ? "" : "unhealthy ");
 	fprintf(stderr, "; Ctrl-C ends\n");
+	if (!kernel_shows_descriptors())
+		fprintf(stderr,
+			"tcpwhy: without CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH some processes "
+			"stay unnamed\n");
 }
 
 /* ---- the loop ---------------------------------------------------------------------------- */
@@ -250,6 +266,8 @@ static int open_watch(struct watch *w, struct failure *why)
 	};
 	struct capture_sink sink = { .evidence = take_evidence, .closer = take_closer, .ctx = w };
 
+	if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
+		return failed(why, EXIT_OUTPUT, "stdout is closed: there is nowhere to write to");
 	w->signals = open_signals();
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
 	w->settle = settle_new(show_evidence, w);

@@ -88,7 +88,8 @@ class Generate(Case):
 
     def test_fields_of_one_anonymous_member_share_it(self):
         text = self.generate("struct sock_common: skc_dport skc_family skc_num\n")
-        self.assertIn("\t\t\t__be16 skc_dport;\n\t\t\t__u16 skc_num;\n\t\t};\n\t};\n\tunsigned short skc_family;\n", text)
+        self.assertIn("\t\t\t__be16 skc_dport;\n\t\t\t__u16 skc_num;\n\t\t};\n\t};\n"
+                      "\tunsigned short skc_family;\n", text)
 
     def test_bitfield(self):
         self.assertIn("saw_tstamp: 1;", self.generate())
@@ -215,7 +216,8 @@ class Check(Case):
                    "struct sock_common: skc_daddr: is __be32, should be union { struct { __be32 } }")
 
     def test_width_of_a_bitfield_changed(self):
-        self.check("saw_tstamp: 1", "saw_tstamp: 2", "struct tcp_options_received: saw_tstamp: is u16: 2, should be u16: 1")
+        self.check("saw_tstamp: 1", "saw_tstamp: 2",
+                   "struct tcp_options_received: saw_tstamp: is u16: 2, should be u16: 1")
 
     def test_enumerator_removed(self):
         self.check("\tBPF_MAP_TYPE_RINGBUF = 27,\n", "",
@@ -230,7 +232,8 @@ class Check(Case):
         self.header.write_text(self.generate().replace("skc_num;", "skc_num;\n\t\t\t__u16 skc_numm;"))
         run = self.run_tool("--check", wanted=LIST.replace("skc_num", "skc_num skc_numm"))
         self.assertEqual((run.returncode, run.stderr), (1, ""))
-        self.assertRegex(run.stdout, r"^\S+types.txt:1: struct sock_common has no field skc_numm \(there is skc_num\)\n$")
+        self.assertRegex(run.stdout,
+                         r"^\S+types.txt:1: struct sock_common has no field skc_numm \(there is skc_num\)\n$")
 
     def test_no_header(self):
         run = self.run_tool("--check")

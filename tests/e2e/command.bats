@@ -1,0 +1,271 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The command itself: what it says when it starts, how it ends, where it writes to, and what it
+# makes of bad input and of kernels and users that cannot.
+
+load lib
+
+setup() {
+	make_netns
+}
+
+teardown() {
+	kill_tcpwhy
+	remove_netns
+}
+
+# ---- beginning and end ---------------------------------------------------------------------------
+
+@test "on an idle host it says within a second what it watches" {
+	local began=${EPOCHREALTIME/./}
+	start_tcpwhy -P 7200
+	local took=$(((${EPOCHREALTIME/./} - began) / 1000))
+	assert [ $took -lt 1000 ]
+	run cat "$ERR"
+	assert_output "tcpwhy: watching TCP connections of all processes, port 7200; a line for each unhealthy death and incident; Ctrl-C ends"
+}
+
+# ends_by SIGNAL
+ends_by() {
+	local began status=0
+	start_tcpwhy -P 7200
+	began=${EPOCHREALTIME/./}
+	kill -"$1" "$WATCHER"
+	wait "$WATCHER" || status=$?
+	assert_equal "status $status" "status 0"
+	assert [ $(((${EPOCHREALTIME/./} - began) / 1000)) -lt 1000 ]
+	run grep -c '^tcpwhy: in .*: 0 deaths (0 orderly), 0 incidents, .* 0 records lost$' "$ERR"
+	assert_output 1
+}
+
+@test "SIGINT ends it with a summary" {
+	ends_by INT
+}
+
+@test "SIGTERM ends it with a summary" {
+	ends_by TERM
+}
+
+@test "-d ends it after so many seconds" {
+	run --separate-stderr timeout 10 "$TCPWHY" -d 0.5 -P 7200
+	assert_success
+	assert_output ""
+	# shellcheck disable=SC2154
+	assert_regex "$stderr" "tcpwhy: in 0\.5 s: 0 deaths"
+}
+
+@test "a reader that goes away ends it quietly" {
+	local status=0
+	mkfifo "$BATS_TEST_TMPDIR/pipe"
+	head -n 1 <"$BATS_TEST_TMPDIR/pipe" >"$BATS_TEST_TMPDIR/first" &
+	"$TCPWHY" -P 7200 >"$BATS_TEST_TMPDIR/pipe" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+	WATCHER=$!
+	wait_for 5 grep -q watching "$BATS_TEST_TMPDIR/err"
+	in_netns $PYTHON "$TOP/tests/e2e/peers.py" run refused -n $N -p 7200
+	wait_for 2 eval "! kill -0 $WATCHER"
+	wait "$WATCHER" || status=$?
+	assert_equal "status $status" "status 0"
+	assert_equal "$(wc -l <"$BATS_TEST_TMPDIR/first")" 1
+	assert_equal "$(grep -vc watching "$BATS_TEST_TMPDIR/err")" 0
+}
+
+# ---- counters ------------------------------------------------------------------------------------
+
+@test "INTERVAL COUNT prints so many rows under one head, and their sum is what happened" {
+	start_tcpwhy -P 7200 0.4 5
+	in_netns $PYTHON "$TOP/tests/e2e/peers.py" run unread-data -n $N -p 7200
+	in_netns $PYTHON "$TOP/tests/e2e/peers.py" run retransmit-timeout -n $N -p 7200
+	wait_for 5 grep -q '^tcpwhy: in ' "$ERR"
+	assert_equal "$(wc -l <"$OUT") $(grep -c '^time' "$OUT")" "6 1"
+	assert_equal "$(grep -o 'unread-data=[0-9]*' "$OUT" | cut -d= -f2 | paste -sd+ | bc)" $N
+	run awk 'NR > 1 { deaths += $2; orderly += $3; unhealthy += $4; lost += $9 }
+		END { print deaths, orderly, unhealthy, lost }' "$OUT"
+	assert_output "$((4 * N)) 0 $((4 * N)) 0"
+}
+
+@test "the retransmissions are those that the kernel counts" {
+	start_tcpwhy -P 7200 30
+	in_netns $PYTHON "$TOP/tests/e2e/peers.py" run retransmit-timeout -n $N -p 7200
+	in_netns $PYTHON "$TOP/tests/e2e/peers.py" run connect-timeout -n $N -p 7200
+	stop_tcpwhy
+	assert_equal "$(sed -n 's/^tcpwhy: in .* \([0-9]*\) segments retransmitted.*/\1/p' "$ERR")" \
+		"$(in_netns nstat -asz TcpRetransSegs | awk '/RetransSegs/ { print $2 }')"
+}
+
+@test "the resets are those that the kernel counts" {
+	start_tcpwhy -P 7200 30
+	for scenario in unread-data half-closed-reuse refused late-data accept-overflow-reset; do
+		in_netns $PYTHON "$TOP/tests/e2e/peers.py" run $scenario -n $N -p 7200
+	done
+	stop_tcpwhy
+	assert_equal "$(sed -n 's/^tcpwhy: in .* \([0-9]*\) resets sent.*/\1/p' "$ERR")" \
+		"$(in_netns nstat -asz TcpOutRsts | awk '/OutRsts/ { print $2 }')"
+}
+
+@test "the counters are exact when the ring buffer overflows, and the loss is shown" {
+	local many=7001 lines
+	start_pair storm 6200
+	start_tcpwhy -P 7200
+	kill -STOP "$WATCHER"
+	tell storm refused $many
+	kill -CONT "$WATCHER"
+	stop_tcpwhy
+	assert_equal "$(said_by_counters)" "no-listener	$many
+refused	$many"
+	lines=$(wc -l <"$OUT")
+	assert [ "$(lost)" -gt 0 ]
+	assert_equal $((lines + $(lost))) $((2 * many))
+}
+
+# ---- output --------------------------------------------------------------------------------------
+
+@test "a full disk is said, with status 7" {
+	run --separate-stderr bash -c "'$TCPWHY' -P 7200 0.1 2 >/dev/full"
+	assert_failure 7
+	assert_regex "$stderr" "tcpwhy: cannot write to stdout: No space left on device"
+}
+
+@test "a closed stdout is said, with status 7" {
+	run bash -c "'$TCPWHY' -P 7200 >&-"
+	assert_failure 7
+	assert_output "tcpwhy: stdout is closed: there is nowhere to write to"
+}
+
+@test "--help documents every option and every exit status" {
+	run "$TCPWHY" --help
+	assert_success
+	for word in --port --pid --all --duration --verdicts --verbose INTERVAL COUNT "1 unexpected" \
+		"2 bad option" "3" "4 the kernel has no BTF" "5 the kernel lacks" "6 no such" \
+		"7 stdout"; do
+		assert_output --partial -- "$word"
+	done
+}
+
+# ---- bad input -----------------------------------------------------------------------------------
+
+# refuses STATUS MESSAGE ARGS...: one line on stderr, nothing on stdout
+refuses() {
+	run --separate-stderr timeout 5 "$TCPWHY" "${@:3}"
+	assert_failure "$1"
+	assert_equal "${*:3}: $stderr" "${*:3}: tcpwhy: $2"
+	assert_output ""
+}
+
+@test "bad ports are refused" {
+	for port in 0 65536 99999999999999999999 -1 80x x "" " 80" 0x50; do
+		refuses 2 "bad port '$port': give a number from 1 to 65535" "-P$port" ||
+			refuses 2 "bad port '$port': give a number from 1 to 65535" -P "$port"
+	done
+}
+
+@test "bad PIDs are refused" {
+	for pid in 0 -1 x 1x 99999999; do
+		refuses 2 "bad PID '$pid': give the number of a process" -p "$pid"
+	done
+	sleep 0 &
+	wait $!
+	refuses 6 "there is no process with PID $!" -p $!
+}
+
+@test "bad times and counts are refused" {
+	for seconds in 0 -1 x 1x 1e9x ""; do
+		refuses 2 "bad duration '$seconds': give seconds, from 0.01, for instance 10 or 0.5" \
+			-d "$seconds"
+	done
+	refuses 2 "bad interval '0': give seconds, from 0.01, for instance 1 or 0.5" 0
+	refuses 2 "bad interval 'x': give seconds, from 0.01, for instance 1 or 0.5" x
+	refuses 2 "bad count '0': give the number of intervals, at least 1" 1 0
+	refuses 2 "bad count '1.5': give the number of intervals, at least 1" 1 1.5
+	refuses 2 "too many arguments: '3' follows INTERVAL and COUNT" 1 2 3
+}
+
+@test "an option that does not exist is refused" {
+	run --separate-stderr "$TCPWHY" --nonsense
+	assert_failure 2
+	assert_output ""
+	assert_regex "$stderr" "unrecognized option '--nonsense'"
+}
+
+# ---- users and kernels that cannot ---------------------------------------------------------------
+
+as_nobody() {
+	cp "$TCPWHY" "$BATS_TEST_TMPDIR/tcpwhy"
+	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/test "$BATS_TEST_TMPDIR/tcpwhy"
+	run --separate-stderr setpriv --reuid=65534 --regid=65534 --clear-groups "$@" \
+		"$BATS_TEST_TMPDIR/tcpwhy" -d 0.3 -P 7200
+}
+
+@test "without the capabilities it says how to give them, with status 3" {
+	as_nobody
+	assert_failure 3
+	assert_output ""
+	assert_equal "$stderr" "tcpwhy: needs CAP_BPF and CAP_PERFMON: run it as root, or give it what it needs with 'setcap cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search+ep $BATS_TEST_TMPDIR/tcpwhy'"
+}
+
+@test "with exactly these capabilities it works without root" {
+	local caps=+bpf,+perfmon,+sys_ptrace,+dac_read_search
+	as_nobody --inh-caps=$caps --ambient-caps=$caps
+	assert_success
+	assert_regex "$stderr" "^tcpwhy: watching .*Ctrl-C ends
+tcpwhy: in 0"
+}
+
+@test "with two of them it works, and says what it cannot name" {
+	local caps=+bpf,+perfmon
+	as_nobody --inh-caps=$caps --ambient-caps=$caps
+	assert_success
+	assert_regex "$stderr" "without CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH some processes stay unnamed"
+}
+
+@test "a kernel without BTF is said, with status 4" {
+	run --separate-stderr unshare --mount sh -c \
+		"mount -t tmpfs none /sys/kernel/btf && exec '$TCPWHY' -d 1"
+	assert_failure 4
+	assert_output ""
+	assert_regex "$stderr" "^tcpwhy: kernel $(uname -r) has no BTF: .*CONFIG_DEBUG_INFO_BTF=y[^
+]*$"
+}
+
+# with_btf SED : a kernel whose BTF was changed so
+with_btf() {
+	sed "$1" /sys/kernel/btf/vmlinux >"$BATS_TEST_TMPDIR/btf"
+	run --separate-stderr unshare --mount sh -c \
+		"mount --bind '$BATS_TEST_TMPDIR/btf' /sys/kernel/btf/vmlinux && exec '$TCPWHY' -d 1"
+}
+
+@test "a kernel that gives no reasons is said, with status 5" {
+	with_btf s/SKB_DROP_REASON_TCP_LISTEN_OVERFLOW/SKB_DROP_REASON_TCP_GONE_OVERFLOWED/
+	assert_failure 5
+	assert_output ""
+	assert_regex "$stderr" "^tcpwhy: kernel $(uname -r) does not say why it drops handshakes [^
+]*$"
+}
+
+@test "a missing tracepoint is named, with status 5" {
+	with_btf s/btf_trace_tcp_send_reset/btf_trace_tcp_gone_reset/
+	assert_failure 5
+	assert_output ""
+	assert_regex "$stderr" "^tcpwhy: kernel $(uname -r) has no tracepoint tcp_send_reset, [^
+]*$"
+}
+
+@test "a kernel that is too old is said, with status 5" {
+	# every bpf() fails as on a kernel that does not know what it is asked for
+	run --separate-stderr strace -qq -o /dev/null -e inject=bpf:error=EINVAL "$TCPWHY" -d 1
+	assert_failure 5
+	assert_output ""
+	assert_regex "$stderr" "^tcpwhy: kernel $(uname -r) is too old or built without it: no BPF ring buffer[^
+]*$"
+}
+
+@test "a program that the kernel refuses is said, with status 5" {
+	strace -qq -f -e trace=bpf -o "$BATS_TEST_TMPDIR/trace" "$TCPWHY" -d 0.1
+	local nth # libbpf tries again, for the verifier's log: so this one and all after it fail
+	nth=$(grep -n 'prog_name="on_set_state"' "$BATS_TEST_TMPDIR/trace" | head -1 | cut -d: -f1)
+	run --separate-stderr strace -qq -o /dev/null -e "inject=bpf:error=EACCES:when=$nth+" \
+		"$TCPWHY" -d 1
+	assert_failure 5
+	assert_regex "$stderr" "^tcpwhy: the kernel refused the BPF programs: [^
+]*$"
+}

@@ -1,0 +1,192 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Every scenario of peers.py, over IPv4, IPv6 and IPv4-mapped addresses: exactly 23 of each verdict
+# that it must cause, at the right process, and nothing else; in the lines and in the counters.
+
+load lib
+
+setup() {
+	make_netns
+}
+
+teardown() {
+	kill_tcpwhy
+	remove_netns
+}
+
+# Lines and counters must both be what the scenario expects.
+compare() {
+	local expected
+	expected=$(peers_expect "$1")
+	assert_equal "$2: $(said_by_lines)" "$2: $expected"
+	assert_equal "$2 counters: $(said_by_counters)" "$2 counters: $(by_verdict <<<"$expected")"
+	assert_equal "$2: $(lost) lost" "$2: 0 lost"
+}
+
+# deaths SCENARIO
+deaths() {
+	local port=7000 family status
+	for family in 4 6 mapped; do
+		port=$((port + 1))
+		start_tcpwhy -a -P $port
+		run --separate-stderr in_netns $PYTHON "$TOP/tests/e2e/peers.py" run "$1" -n $N \
+			-f $family -p $port
+		# shellcheck disable=SC2154 # stderr is set by run
+		[ "$status" -ne 77 ] || skip "$stderr"
+		assert_equal "$1 over $family: $status $stderr" "$1 over $family: 0 "
+		settle
+		stop_tcpwhy
+		compare "$1" "$1 over $family"
+	done
+}
+
+# What must not come needs time not to come: longer than a look at the listeners takes.
+settle() {
+	sleep 0.15
+}
+
+@test "orderly-client-closes: FIN both ways, the client's first" {
+	deaths orderly-client-closes
+}
+
+@test "orderly-server-closes: FIN both ways, the server's first" {
+	deaths orderly-server-closes
+}
+
+@test "unread-data: the server closes without having read what the client sent" {
+	deaths unread-data
+}
+
+@test "linger-zero: the server closes with SO_LINGER 0, everything read" {
+	deaths linger-zero
+}
+
+@test "late-data: the server's FIN is lost, then data reaches its closed socket (FIN_WAIT1)" {
+	deaths late-data
+}
+
+@test "late-data-acked: data and the acknowledgement of the server's FIN come in one segment" {
+	deaths late-data-acked
+}
+
+@test "close-race: the client writes at once when the FIN comes; the server's socket is a minisock already" {
+	deaths close-race
+}
+
+@test "half-closed-reuse: the client writes half a second after the server's FIN" {
+	deaths half-closed-reuse
+}
+
+@test "refused: the client connects to a port where nothing listens" {
+	deaths refused
+}
+
+@test "peer-forgot: the client writes to a server that is gone without a trace" {
+	deaths peer-forgot
+}
+
+@test "server-restarted: the client writes to a server that is gone; a new one listens there" {
+	deaths server-restarted
+}
+
+@test "keepalive-timeout: two keepalive probes of two are lost" {
+	deaths keepalive-timeout
+}
+
+@test "keepalive-user-timeout: TCP_USER_TIMEOUT ends the connection at the first lost probe of five" {
+	deaths keepalive-user-timeout
+}
+
+@test "keepalive-reset: a keepalive probe reaches a server that is gone without a trace" {
+	deaths keepalive-reset
+}
+
+@test "retransmit-timeout: the client's data is lost again and again" {
+	deaths retransmit-timeout
+}
+
+@test "user-timeout: the client's data is lost for longer than its TCP_USER_TIMEOUT" {
+	deaths user-timeout
+}
+
+@test "zero-window-timeout: the server does not read, and then does not answer window probes either" {
+	deaths zero-window-timeout
+}
+
+@test "egress-blocked: the client's own host does not let its data out" {
+	deaths egress-blocked
+}
+
+@test "unreachable: the client's data is answered with ICMP host unreachable" {
+	deaths unreachable
+}
+
+@test "connect-timeout: every SYN is lost" {
+	deaths connect-timeout
+}
+
+@test "connect-unreachable: the SYN is answered with ICMP port unreachable" {
+	deaths connect-unreachable
+}
+
+@test "connect-abandoned: the client gives up before its SYN is answered" {
+	deaths connect-abandoned
+}
+
+@test "connect-failed: connect() finds no free local port" {
+	deaths connect-failed
+}
+
+@test "reset-after-close: the client closes with data still to be sent; the server then closes without reading" {
+	deaths reset-after-close
+}
+
+@test "listener-closed: the server closes its listener with connections not yet accepted" {
+	deaths listener-closed
+}
+
+@test "destroyed: ss -K kills the client's sockets" {
+	deaths destroyed
+}
+
+@test "disconnected: the client calls connect(AF_UNSPEC)" {
+	deaths disconnected
+}
+
+@test "orphan-timeout: the client closes with data unacknowledged, and it stays so" {
+	deaths orphan-timeout
+}
+
+@test "accept-overflow-syn: the server's accept queue is full: SYNs are dropped" {
+	deaths accept-overflow-syn
+}
+
+@test "accept-overflow-ack: the server's accept queue is full: the last ACK of the handshake is dropped" {
+	deaths accept-overflow-ack
+}
+
+@test "accept-overflow-reset: the same with tcp_abort_on_overflow: the server answers with RST" {
+	deaths accept-overflow-reset
+}
+
+@test "process-killed: the client is killed with SIGKILL, data unread" {
+	deaths process-killed
+}
+
+@test "every scenario of peers.py is tested here" {
+	local missing
+	missing=$(peers list | cut -f1 | grep -vx mixed | while read -r name; do
+		grep -q "deaths $name\$" "$BATS_TEST_FILENAME" || echo "$name"
+	done)
+	assert_equal "$missing" ""
+}
+
+# syn-dropped and unknown are what is left when no scenario fits.
+@test "every verdict of the table is caused by some scenario" {
+	local caused
+	caused=$(peers list | cut -f1 | while read -r name; do peers expect "$name"; done |
+		cut -f1 | sort -u)
+	assert_equal "$({ echo "$caused"; echo syn-dropped; echo unknown; } | sort -u)" \
+		"$("$TCPWHY" --verdicts | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p' | sort -u)"
+}

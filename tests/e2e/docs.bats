@@ -1,0 +1,36 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What is written about the program is what the program says.
+
+load lib
+
+@test "the README's table of verdicts is the program's" {
+	assert_equal "$(sed -n '/^<!-- verdicts -->$/,/^<!-- end -->$/ { /^<!--/!p }' "$TOP/README.md")" \
+		"$("$TOP/tools/readme-table.sh")"
+}
+
+@test "the README names every option and every exit status of --help" {
+	local option
+	for option in $("$TCPWHY" --help | grep -oE '^ +-[aPpdv]' | tr -d ' ') --verdicts; do
+		run grep -F -- "tcpwhy $option" "$TOP/README.md"
+		assert_success
+	done
+	run "$TCPWHY" --help
+	for status in 0 1 2 3 4 5 6 7; do
+		assert_regex "$(tr '\n' ' ' <"$TOP/README.md")" "Exit status:[^.]*\b$status [a-z]"
+		assert_regex "$(tr -s '\n ' ' ' <<<"$output")" "Exit status:[^.]*\b$status [a-z]"
+	done
+}
+
+@test "the binary needs no shared object" {
+	run ldd "$TCPWHY"
+	assert_output --partial "not a dynamic executable"
+}
+
+@test "make help lists every target that a user may call" {
+	run make -s -C "$TOP" help
+	for target in all run demo test test-pristine install lint format vmlinux clean help; do
+		assert_line --regexp "^  make $target +[a-z]"
+	done
+}

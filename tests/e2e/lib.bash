@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# What the end-to-end tests have in common: a network namespace for each test, tcpwhy in the
+# background, and what it said as tables that can be compared.
+
+bats_require_minimum_version 1.5.0
+load "$BATS_LIB_PATH/bats-support/load.bash"
+load "$BATS_LIB_PATH/bats-assert/load.bash"
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+TCPWHY=$TOP/tcpwhy
+PYTHON=/usr/bin/python3
+N=23 # a prime: doubles and losses show
+
+# ---- namespaces ----------------------------------------------------------------------------------
+
+make_netns() {
+	NETNS=tcpwhy-test-$$-$BATS_TEST_NUMBER
+	ip netns add "$NETNS"
+	in_netns ip link set lo up
+	# orphans outlive their namespace, and would be seen by the next test
+	in_netns sysctl -qw net.ipv4.tcp_orphan_retries=2
+}
+
+in_netns() {
+	ip netns exec "$NETNS" "$@"
+}
+
+# Whatever still runs in the namespace was started by this test.
+remove_netns() {
+	local pids
+	[ -n "${NETNS-}" ] || return 0
+	pids=$(ip netns pids "$NETNS" 2>/dev/null) || return 0
+	# shellcheck disable=SC2086
+	[ -z "$pids" ] || kill -KILL $pids 2>/dev/null || true
+	ip netns del "$NETNS"
+}
+
+# ---- tcpwhy --------------------------------------------------------------------------------------
+
+# start_tcpwhy ARGS... : returns when it watches
+start_tcpwhy() {
+	OUT=$BATS_TEST_TMPDIR/out ERR=$BATS_TEST_TMPDIR/err
+	rm -f "$OUT" "$ERR" # what an earlier one said is not what this one says
+	"$TCPWHY" "$@" >"$OUT" 2>"$ERR" 3>&- &
+	WATCHER=$!
+	wait_for 5 grep -q 'watching' "$ERR" || {
+		cat "$ERR"
+		fail "tcpwhy $* does not watch"
+	}
+}
+
+# Ends it as Ctrl-C does; its exit status must be 0.
+stop_tcpwhy() {
+	local status=0
+	kill -INT "$WATCHER"
+	wait "$WATCHER" || status=$?
+	WATCHER=
+	assert_equal "exit status $status: $(cat "$ERR")" "exit status 0: $(cat "$ERR")"
+}
+
+kill_tcpwhy() {
+	[ -z "${WATCHER-}" ] || kill -KILL "$WATCHER" 2>/dev/null || true
+}
+
+# wait_for SECONDS COMMAND... : until it succeeds
+wait_for() {
+	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	shift
+	until "$@" 2>/dev/null; do
+		((${EPOCHREALTIME/./} < end)) || return 1
+		sleep 0.02
+	done
+}
+
+# ---- what it said --------------------------------------------------------------------------------
+
+# The lines as "verdict<TAB>comm<TAB>how many". A line for SYNs says how many it stands for.
+said_by_lines() {
+	awk '{
+		n = 1
+		if (match($0, /[0-9]+ SYNs? dropped/))
+			n = substr($0, RSTART) + 0
+		sub(/\[[0-9]+\]$/, "", $3)
+		seen[$2 "\t" $3] += n
+	} END { for (key in seen) print key "\t" seen[key] }' "$OUT" | sort
+}
+
+# The kernel's counters, from the summary, as "verdict<TAB>how many".
+said_by_counters() {
+	awk '/^ +[0-9]+  [a-z]/ { print $2 "\t" $1 }' "$ERR" | sort
+}
+
+# Sums the last column of "verdict<TAB>comm<TAB>how many" by verdict.
+by_verdict() {
+	awk -F'\t' 'NF { seen[$1] += $3 } END { for (key in seen) print key "\t" seen[key] }' | sort
+}
+
+lost() {
+	sed -n 's/^tcpwhy: in .* \([0-9]*\) records lost$/\1/p' "$ERR"
+}
+
+# ---- peers ---------------------------------------------------------------------------------------
+
+peers() {
+	$PYTHON "$TOP/tests/e2e/peers.py" "$@"
+}
+
+# peers_expect SCENARIO : "verdict<TAB>comm<TAB>how many"
+peers_expect() {
+	peers expect "$1" -n $N | sort
+}
+
+# start_pair NAME PORT : pair.py in the namespace, its descriptors in PAIR_NAME_{PID,IN,OUT}
+# shellcheck disable=SC2034 # pid is a name for another variable
+start_pair() {
+	local -n in=PAIR_$1_IN out=PAIR_$1_OUT pid=PAIR_$1_PID
+	local dir=$BATS_TEST_TMPDIR/pair-$1
+	mkdir "$dir"
+	mkfifo "$dir/in" "$dir/out"
+	ip netns exec "$NETNS" $PYTHON "$TOP/tests/e2e/pair.py" "$2" "$1" <"$dir/in" >"$dir/out" 3>&- &
+	pid=$!
+	disown
+	exec {in}>"$dir/in" {out}<"$dir/out"
+}
+
+# tell NAME COMMAND... : returns when it is done
+tell() {
+	local -n in=PAIR_$1_IN out=PAIR_$1_OUT
+	local answer
+	echo "${*:2}" >&"$in"
+	read -r -t 20 answer <&"$out"
+	assert_equal "$*: $answer" "$*: ok"
+}

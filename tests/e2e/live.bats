@@ -1,0 +1,58 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Real software, and real time.
+
+load lib
+
+setup() {
+	make_netns
+}
+
+teardown() {
+	kill_tcpwhy
+	remove_netns
+}
+
+@test "redis --timeout 1, and clients that write too late" {
+	ip netns exec "$NETNS" redis-server --port 6400 --bind 127.0.0.1 --timeout 1 --save '' \
+		--dir "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/redis.log" 3>&- &
+	disown
+	wait_for 5 in_netns redis-cli -p 6400 ping
+	start_tcpwhy -P 6400
+	in_netns $PYTHON - $N <<-END
+		import socket, sys, time
+		clients = [socket.create_connection(("127.0.0.1", 6400)) for _ in range(int(sys.argv[1]))]
+		for c in clients:
+		    c.sendall(b"PING\r\n")
+		    assert c.recv(100) == b"+PONG\r\n"
+		CLOSE_WAIT, CLOSE = 8, 7
+		def wait_state(state):
+		    end = time.monotonic() + 10
+		    while any(c.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != state for c in clients):
+		        assert time.monotonic() < end, "redis does not close"
+		        time.sleep(0.02)
+		wait_state(CLOSE_WAIT)
+		time.sleep(0.3)
+		for c in clients:
+		    c.sendall(b"GET too-late\r\n")
+		wait_state(CLOSE)
+	END
+	stop_tcpwhy
+	assert_equal "$(said_by_lines)" "half-closed-reuse	python3	$N
+late-data-time-wait	redis-server	$N"
+	assert_equal "$(said_by_counters)" "closed-here	$N
+half-closed-reuse	$N
+late-data-time-wait	$N"
+	assert_equal "$(grep -c 'half-closed-reuse .* -> 127.0.0.1:6400 *peer had closed; wrote 14 bytes after [0-9.]* m\?s of silence, answered by RST' "$OUT")" $N
+}
+
+@test "each death is named within 100 ms" {
+	run --separate-stderr in_netns $PYTHON "$TOP/tests/e2e/latency.py" "$TCPWHY" $N
+	assert_success
+	assert_equal "$(cut -f1 <<<"$output")" "refused
+unread-data
+half-closed-reuse
+accept-overflow"
+	assert_equal "later than 100 ms: $(awk '$3 > 100' <<<"$output")" "later than 100 ms: "
+}

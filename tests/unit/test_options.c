@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The command line: what is understood, and what is said about what is not. */
+#include "expect.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "options.h"
+
+#define MAX_ARGS	6
+#define SECOND		1000000000ULL
+#define BEYOND_PIDS	"4194304" /* PID_MAX_LIMIT: the kernel gives smaller ones only */
+#define LONGER_THAN_U64 "99999999999999999999"
+
+/* Parses "tcpwhy" and args, which NULL ends. argp reorders the pointers, so it gets its own. */
+static int parse(struct options *o, const char *const *args, struct failure *why)
+{
+	static char name[] = "tcpwhy";
+	char *argv[MAX_ARGS + 2] = { name };
+	int argc = 1;
+
+	for (; argc <= MAX_ARGS && args[argc - 1]; argc++)
+		argv[argc] = (char *)args[argc - 1];
+	memset(o, 0xa5, sizeof(*o));
+	memset(why, 0, sizeof(*why));
+	return options_parse(o, argc, argv, why);
+}
+
+static void print_args(const char *const *args)
+{
+	print_error("of: tcpwhy");
+	for (int i = 0; i < MAX_ARGS && args[i]; i++)
+		print_error(" '%s'", args[i]);
+	print_error("\n");
+}
+
+/* ---- good ones --------------------------------------------------------------------------- */
+
+static const struct good {
+	const char *args[MAX_ARGS];
+	struct options options;
+} good[] = {
+	{ { NULL }, { 0 } },
+	{ { "-P", "1" }, { .port = 1 } },
+	{ { "-P65535" }, { .port = 65535 } },
+	{ { "--port=80" }, { .port = 80 } },
+	{ { "--port", "0080" }, { .port = 80 } },
+	{ { "-P", "80", "-P", "443" }, { .port = 443 } },
+	{ { "-a" }, { .orderly = true } },
+	{ { "--all", "--verbose" }, { .orderly = true, .verbose = true } },
+	{ { "-d", "1" }, { .duration_ns = SECOND } },
+	{ { "-d", "0.01" }, { .duration_ns = SECOND / 100 } },
+	{ { "--duration=1000000000" }, { .duration_ns = 1000000000 * SECOND } },
+	{ { "1" }, { .interval_ns = SECOND } },
+	{ { "0.5", "10" }, { .interval_ns = SECOND / 2, .count = 10 } },
+	{ { "1", "18446744073709551615" }, { .interval_ns = SECOND, .count = UINT64_MAX } },
+	{ { "1", "-a", "2" }, { .interval_ns = SECOND, .count = 2, .orderly = true } },
+	{ { "--", "2", "3" }, { .interval_ns = 2 * SECOND, .count = 3 } },
+	{ { "-aP", "80", "0.25" }, { .orderly = true, .port = 80, .interval_ns = SECOND / 4 } },
+	{ { "--verdicts" }, { .command = COMMAND_VERDICTS } },
+};
+
+static int differs(const char *what, uint64_t seen, uint64_t expected)
+{
+	if (seen == expected)
+		return 0;
+	print_error("%s seen: %llu, expected: %llu\n", what, (unsigned long long)seen,
+		    (unsigned long long)expected);
+	return 1;
+}
+
+static int options_differ(const struct options *seen, const struct options *expected)
+{
+	return differs("command", seen->command, expected->command) +
+	       differs("port", seen->port, expected->port) +
+	       differs("pid", seen->pid, expected->pid) +
+	       differs("orderly", seen->orderly, expected->orderly) +
+	       differs("verbose", seen->verbose, expected->verbose) +
+	       differs("duration_ns", seen->duration_ns, expected->duration_ns) +
+	       differs("interval_ns", seen->interval_ns, expected->interval_ns) +
+	       differs("count", seen->count, expected->count);
+}
+
+static void expect_options(const char *const *args, const struct options *expected)
+{
+	struct options seen;
+	struct failure why;
+
+	if (parse(&seen, args, &why)) {
+		print_args(args);
+		fail_msg("failure seen: '%s', expected: none", why.text);
+	}
+	if (!options_differ(&seen, expected))
+		return;
+	print_args(args);
+	fail();
+}
+
+static void good_ones_are_understood(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		expect_options(good[i].args, &good[i].options);
+}
+
+static void pid_of_a_process(void **state)
+{
+	struct options expected = { .pid = getpid() };
+	const char *args[MAX_ARGS] = { "-p" };
+	char pid[16];
+
+	(void)state;
+	snprintf(pid, sizeof(pid), "%d", getpid());
+	args[1] = pid;
+	expect_options(args, &expected);
+}
+
+/* A thread that can be named while the test looks at it. */
+struct thread {
+	int started[2], end[2];
+};
+
+static void *thread_main(void *arg)
+{
+	struct thread *t = arg;
+	pid_t tid = syscall(SYS_gettid);
+	char byte;
+
+	if (write(t->started[1], &tid, sizeof(tid)) != sizeof(tid))
+		return NULL;
+	return read(t->end[0], &byte, 1) == 1 ? t : NULL;
+}
+
+/* As top -H and the log of many a program show it. */
+static void pid_of_a_thread_is_its_process(void **state)
+{
+	struct options expected = { .pid = getpid() };
+	const char *args[MAX_ARGS] = { "-p" };
+	struct thread t;
+	pthread_t thread;
+	char text[16];
+	pid_t tid = 0;
+
+	(void)state;
+	assert_int_equal(pipe(t.started) | pipe(t.end), 0);
+	assert_int_equal(pthread_create(&thread, NULL, thread_main, &t), 0);
+	assert_int_equal(read(t.started[0], &tid, sizeof(tid)), sizeof(tid));
+	assert_int_not_equal(tid, getpid());
+	snprintf(text, sizeof(text), "%d", tid);
+	args[1] = text;
+	expect_options(args, &expected);
+	assert_int_equal(write(t.end[1], "", 1), 1);
+	pthread_join(thread, NULL);
+	for (int i = 0; i < 2; i++) {
+		close(t.started[i]);
+		close(t.end[i]);
+	}
+}
+
+/* ---- bad ones ---------------------------------------------------------------------------- */
+
+static const struct bad {
+	const char *args[MAX_ARGS];
+	enum exit_status status;
+	const char *said;
+} bad[] = {
+	{ { "-P", "0" }, EXIT_USAGE, "port '0'" },
+	{ { "-P", "65536" }, EXIT_USAGE, "port '65536'" },
+	{ { "-P", "-1" }, EXIT_USAGE, "port '-1'" },
+	{ { "-P", "+1" }, EXIT_USAGE, "port '+1'" },
+	{ { "-P", "80x" }, EXIT_USAGE, "port '80x'" },
+	{ { "-P", "0x50" }, EXIT_USAGE, "port '0x50'" },
+	{ { "-P", " 80" }, EXIT_USAGE, "port ' 80'" },
+	{ { "-P", "" }, EXIT_USAGE, "port ''" },
+	{ { "--port=" }, EXIT_USAGE, "port ''" },
+	{ { "-P", "80,443" }, EXIT_USAGE, "port '80,443'" },
+	{ { "-P", LONGER_THAN_U64 }, EXIT_USAGE, "port '" LONGER_THAN_U64 "'" },
+	{ { "-P", "18446744073709551617" }, EXIT_USAGE, "port '18446744073709551617'" },
+	{ { "0" }, EXIT_USAGE, "interval '0'" },
+	{ { "0.0" }, EXIT_USAGE, "interval '0.0'" },
+	{ { "0.009" }, EXIT_USAGE, "interval '0.009'" },
+	{ { "abc" }, EXIT_USAGE, "interval 'abc'" },
+	{ { "1e9x" }, EXIT_USAGE, "interval '1e9x'" },
+	{ { "1e3" }, EXIT_USAGE, "interval '1e3'" },
+	{ { "inf" }, EXIT_USAGE, "interval 'inf'" },
+	{ { "nan" }, EXIT_USAGE, "interval 'nan'" },
+	{ { "." }, EXIT_USAGE, "interval '.'" },
+	{ { "1.2.3" }, EXIT_USAGE, "interval '1.2.3'" },
+	{ { "" }, EXIT_USAGE, "interval ''" },
+	{ { LONGER_THAN_U64 }, EXIT_USAGE, "interval '" LONGER_THAN_U64 "'" },
+	{ { "--", "-5" }, EXIT_USAGE, "interval '-5'" },
+	{ { "1", "0" }, EXIT_USAGE, "count '0'" },
+	{ { "1", "0.5" }, EXIT_USAGE, "count '0.5'" },
+	{ { "1", "x" }, EXIT_USAGE, "count 'x'" },
+	{ { "1", "" }, EXIT_USAGE, "count ''" },
+	{ { "1", LONGER_THAN_U64 }, EXIT_USAGE, "count '" LONGER_THAN_U64 "'" },
+	{ { "--", "1", "-1" }, EXIT_USAGE, "count '-1'" },
+	{ { "1", "2", "3" }, EXIT_USAGE, "'3'" },
+	{ { "1", "2", "-a", "x y" }, EXIT_USAGE, "'x y'" },
+	{ { "-d", "0" }, EXIT_USAGE, "duration '0'" },
+	{ { "-d", "-1" }, EXIT_USAGE, "duration '-1'" },
+	{ { "-d", "1s" }, EXIT_USAGE, "duration '1s'" },
+	{ { "-d", "1000000001" }, EXIT_USAGE, "duration '1000000001'" },
+	{ { "-p", "0" }, EXIT_USAGE, "PID '0'" },
+	{ { "-p", "x" }, EXIT_USAGE, "PID 'x'" },
+	{ { "-p", "" }, EXIT_USAGE, "PID ''" },
+	{ { "-p", "-1" }, EXIT_USAGE, "PID '-1'" },
+	{ { "-p", "1/../1" }, EXIT_USAGE, "PID '1/../1'" },
+	{ { "-p", LONGER_THAN_U64 }, EXIT_USAGE, "PID '" LONGER_THAN_U64 "'" },
+	{ { "-p", BEYOND_PIDS }, EXIT_NO_PROCESS, "PID " BEYOND_PIDS },
+	{ { "-P", "80x", "-p", "x" }, EXIT_USAGE, "port '80x'" }, /* the first is told */
+};
+
+static void expect_failure(const char *const *args, enum exit_status status, const char *said)
+{
+	struct options o;
+	struct failure why;
+	int err = parse(&o, args, &why);
+
+	if (err == -1 && why.status == status && strstr(why.text, said) && !strchr(why.text, '\n'))
+		return;
+	print_args(args);
+	print_error("seen: %d, status %d, '%s'\n", err, why.status, why.text);
+	fail_msg("expected: -1, status %d, one line with \"%s\"", status, said);
+}
+
+static void bad_ones_are_quoted(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		expect_failure(bad[i].args, bad[i].status, bad[i].said);
+}
+
+/* It was there a moment ago. */
+static void pid_of_a_process_that_has_ended(void **state)
+{
+	const char *args[MAX_ARGS] = { "-p" };
+	pid_t pid = fork();
+	char text[16];
+
+	(void)state;
+	if (!pid)
+		_exit(0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	snprintf(text, sizeof(text), "%d", pid);
+	args[1] = text;
+	expect_failure(args, EXIT_NO_PROCESS, text);
+}
+
+/* Longer than a failure's text: cut, but still one terminated line. */
+static void endless_argument_is_cut(void **state)
+{
+	static char digits[5000];
+	const char *args[MAX_ARGS] = { "-P", digits };
+
+	(void)state;
+	memset(digits, '9', sizeof(digits) - 1);
+	expect_failure(args, EXIT_USAGE, "bad port '999999");
+}
+
+/* ---- those that end the process ---------------------------------------------------------- */
+
+/* Parses in a child. Returns its exit status; what it prints goes to out, cut to fit. */
+static int parse_in_child(const char *const *args, int fd, char *out, size_t size)
+{
+	size_t used = 0;
+	int ends[2], status;
+	ssize_t n;
+	pid_t pid;
+
+	assert_int_equal(pipe(ends), 0);
+	fflush(NULL); /* or the child prints what waits here again */
+	pid = fork();
+	if (!pid) {
+		struct options o;
+		struct failure why;
+
+		dup2(open("/dev/null", O_WRONLY), fd == 1 ? 2 : 1);
+		dup2(ends[1], fd);
+		_exit(parse(&o, args, &why) ? 100 : 101);
+	}
+	close(ends[1]);
+	while (used < size - 1 && (n = read(ends[0], out + used, size - 1 - used)) > 0)
+		used += n;
+	out[used] = '\0';
+	close(ends[0]);
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void unknown_options_are_reported_on_stderr(void **state)
+{
+	static const struct {
+		const char *args[MAX_ARGS], *said;
+	} unknown[] = {
+		{ { "-5" }, "'5'" }, /* a negative interval looks like an option */
+		{ { "--nonsense" }, "--nonsense" },
+		{ { "-P" }, "'P'" },
+	};
+	char text[1000];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(unknown); i++) {
+		int status = parse_in_child(unknown[i].args, 2, text, sizeof(text));
+
+		expect_number(status, EXIT_USAGE);
+		expect_part(text, unknown[i].said);
+	}
+}
+
+static void help_and_version_are_for_stdout(void **state)
+{
+	static const struct {
+		const char *args[MAX_ARGS], *said;
+	} asked[] = {
+		{ { "--help" }, "--port=PORT" }, { { "-h" }, "--port=PORT" },
+		{ { "--usage" }, "INTERVAL" },	 { { "--version" }, "tcpwhy " },
+		{ { "-V" }, "tcpwhy " },
+	};
+	char text[8000];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
+		int status = parse_in_child(asked[i].args, 1, text, sizeof(text));
+
+		expect_number(status, EXIT_OK);
+		expect_part(text, asked[i].said);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(good_ones_are_understood),
+		cmocka_unit_test(pid_of_a_process),
+		cmocka_unit_test(pid_of_a_thread_is_its_process),
+		cmocka_unit_test(bad_ones_are_quoted),
+		cmocka_unit_test(pid_of_a_process_that_has_ended),
+		cmocka_unit_test(endless_argument_is_cut),
+		cmocka_unit_test(unknown_options_are_reported_on_stderr),
+		cmocka_unit_test(help_and_version_are_for_stdout),
+	};
+
+	return cmocka_run_group_tests_name("options", tests, NULL, NULL);
+}

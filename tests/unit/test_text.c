@@ -1,0 +1,873 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What people read: names escaped, the evidence in words, one line in columns. The words stand
+ * behind a verdict in a report, so the decisive ones are tested to the letter.
+ */
+#include "expect.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "escape.h"
+#include "render_text.h"
+#include "story.h"
+
+#define GUARD '\x55'
+
+/* A shell that a hostile name would act on: colour, title, newline, then a column of its own. */
+static const char hostile[TASK_NAME_LEN] = "\033[2J\n \t\\x\x80\xff\x7f  x";
+
+static void expect_text_at(const char *seen, const char *expected, const char *file, int line)
+{
+	if (!strcmp(seen, expected))
+		return;
+	print_error("seen: '%s', expected: '%s'\n", seen, expected);
+	_fail(file, line);
+}
+
+#define expect_text(seen, expected) expect_text_at(seen, expected, __FILE__, __LINE__)
+
+/* Visible ASCII and single blanks only. */
+static void expect_harmless(const char *text)
+{
+	for (const char *c = text; *c; c++)
+		if (!isprint((unsigned char)*c))
+			fail_msg("byte seen: %#x at %td of '%s', expected: visible ASCII",
+				 (unsigned char)*c, c - text, text);
+	expect_no_part(text, "  ");
+}
+
+/* ---- escaping ---------------------------------------------------------------------------- */
+
+static void expect_escaped(const char *s, size_t n, const char *expected)
+{
+	char out[256];
+
+	escape_text(out, sizeof(out), s, n);
+	expect_text(out, expected);
+}
+
+static void visible_ascii_stays(void **state)
+{
+	char text[0x7f - 0x21 + 1] = "";
+	size_t n = 0;
+
+	(void)state;
+	for (char c = '!'; c <= '~'; c++)
+		if (c != '\\')
+			text[n++] = c;
+	expect_escaped(text, n, text);
+}
+
+static void all_other_bytes_are_escaped(void **state)
+{
+	(void)state;
+	for (int c = 1; c < 256; c++) {
+		char in = c, expected[8];
+
+		if (c > ' ' && c < 0x7f && c != '\\')
+			continue;
+		snprintf(expected, sizeof(expected), "\\x%02x", c);
+		expect_escaped(&in, 1, expected);
+	}
+}
+
+static void terminal_sequences_lose_their_power(void **state)
+{
+	(void)state;
+	expect_escaped("\033[31mred", 8, "\\x1b[31mred");
+	expect_escaped("\033]0;t\a", 6, "\\x1b]0;t\\x07");
+	expect_escaped("\xc2\x9b"
+		       "1m",
+		       4, "\\xc2\\x9b1m"); /* CSI in UTF-8 */
+	expect_escaped("a\r\nb", 4, "a\\x0d\\x0ab");
+}
+
+/* A name that imitates an escape must not read like one. */
+static void backslash_is_escaped_too(void **state)
+{
+	(void)state;
+	expect_escaped("\\x20", 4, "\\x5cx20");
+	expect_escaped(" ", 1, "\\x20");
+}
+
+static void text_ends_at_its_nul_or_its_size(void **state)
+{
+	(void)state;
+	expect_escaped("ab\0cd", 5, "ab");
+	expect_escaped("abcd", 2, "ab");
+	expect_escaped("", 0, "");
+	expect_escaped("x", 0, "");
+}
+
+/* The kernel terminates comm; a corrupt record need not. */
+static void name_without_an_end_is_read_no_further(void **state)
+{
+	struct {
+		char comm[TASK_NAME_LEN];
+		char beyond[4];
+	} task;
+
+	(void)state;
+	memset(task.comm, 'a', sizeof(task.comm));
+	memcpy(task.beyond, "zzz", sizeof(task.beyond));
+	expect_escaped(task.comm, sizeof(task.comm), "aaaaaaaaaaaaaaaa");
+}
+
+/* Escapes into size bytes, of which not one more may be written. */
+static void expect_fit(const char *s, size_t size, const char *expected)
+{
+	char out[128];
+
+	memset(out, GUARD, sizeof(out));
+	escape_text(out, size, s, strlen(s));
+	expect_text(out, expected);
+	for (size_t i = size; i < sizeof(out); i++)
+		if (out[i] != GUARD)
+			fail_msg("written at %zu: %#x, expected: nothing beyond %zu", i,
+				 (unsigned char)out[i], size);
+}
+
+static void output_is_cut_to_fit(void **state)
+{
+	(void)state;
+	expect_fit("\x01\x02", 1, "");
+	expect_fit("\x01\x02", 4, "");
+	expect_fit("\x01\x02", 5, "\\x01");
+	expect_fit("\x01\x02", 8, "\\x01");
+	expect_fit("\x01\x02", 9, "\\x01\\x02");
+	expect_fit("ab", 1, "");
+	expect_fit("ab", 5, "a");
+	expect_fit("ab", ESCAPED_SIZE(2), "ab");
+}
+
+/* ESCAPED_SIZE() has room for the worst. */
+static void worst_name_fits_exactly(void **state)
+{
+	char worst[TASK_NAME_LEN + 1] = "", out[ESCAPED_SIZE(TASK_NAME_LEN) + 1];
+
+	(void)state;
+	memset(worst, '\xff', TASK_NAME_LEN);
+	out[sizeof(out) - 1] = GUARD;
+	escape_text(out, sizeof(out) - 1, worst, TASK_NAME_LEN);
+	expect_number(strlen(out), 4 * TASK_NAME_LEN);
+	expect_number(out[sizeof(out) - 1], GUARD);
+}
+
+/* ---- words ------------------------------------------------------------------------------- */
+
+/* All facts are one byte, again and again; strings are cut in the middle of anything. */
+static void expect_words_fit(enum verdict verdict, int byte, size_t size)
+{
+	char words[1024];
+	struct evidence e;
+
+	memset(&e, byte, sizeof(e));
+	memset(words, GUARD, sizeof(words));
+	story_words(words, size, &e, verdict);
+	if (!memchr(words, '\0', size))
+		fail_msg("%s: no end seen within %zu bytes", verdict_text(verdict)->name, size);
+	expect_harmless(words);
+	for (size_t i = size; i < sizeof(words); i++)
+		if (words[i] != GUARD)
+			fail_msg("%s: written at %zu, expected: nothing beyond %zu",
+				 verdict_text(verdict)->name, i, size);
+}
+
+static void any_words_fit_and_do_no_harm(void **state)
+{
+	static const size_t sizes[] = { 1, 2, 10, 100, 512 };
+
+	(void)state;
+	for (int v = 0; v <= VERDICT_COUNT - 1; v++)
+		for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+			expect_words_fit(v, 0, sizes[i]);
+			expect_words_fit(v, 0xff, sizes[i]);
+			expect_words_fit(v, 0x01, sizes[i]);
+		}
+}
+
+static void every_verdict_has_words(void **state)
+{
+	char words[512];
+	struct evidence e = {};
+
+	(void)state;
+	for (int v = 0; v < VERDICT_COUNT; v++) {
+		story_words(words, sizeof(words), &e, v);
+		if (!*words)
+			fail_msg("%s: no words seen", verdict_text(v)->name);
+	}
+}
+
+static struct evidence death(void)
+{
+	struct evidence e = {
+		.facts = {
+			.event = EVENT_DEATH,
+			.socket = SOCKET_FULL,
+			.state = ST_ESTABLISHED,
+			.flags = FACT_ATTACHED | FACT_TSTAMP_OK,
+		},
+		.count = 1,
+	};
+
+	return e;
+}
+
+/* The words for these facts, with the verdict that the rules give. */
+static const char *words_of(const struct evidence *e)
+{
+	static char words[512];
+
+	story_words(words, sizeof(words), e, classify(&e->facts));
+	return words;
+}
+
+static struct evidence unread_data(__u32 bytes)
+{
+	struct evidence e = death();
+
+	e.facts.flags |= FACT_OWNED;
+	e.facts.shutdown = SHUT_BOTH;
+	e.facts.unread = bytes;
+	return e;
+}
+
+static void words_count_unread_bytes(void **state)
+{
+	struct evidence e = unread_data(45);
+
+	(void)state;
+	expect_verdict(&e.facts, VERDICT_unread_data);
+	expect_part(words_of(&e), "45 bytes unread");
+	e = unread_data(1);
+	expect_part(words_of(&e), "1 byte unread");
+}
+
+static struct evidence keepalive_timeout(__u8 probes, __u32 user_timeout_ms)
+{
+	struct evidence e = death();
+
+	e.facts.flags |= FACT_KEEPALIVE;
+	e.facts.err = ERR_TIMEDOUT;
+	e.facts.probes_out = probes;
+	e.facts.user_timeout_ms = user_timeout_ms;
+	e.keepalive_probes = 5;
+	e.keepalive_time_ms = 3000;
+	e.keepalive_intvl_ms = 2000;
+	return e;
+}
+
+static void words_count_probes(void **state)
+{
+	struct evidence e = keepalive_timeout(1, 2000);
+
+	(void)state;
+	expect_verdict(&e.facts, VERDICT_keepalive_user_timeout);
+	expect_part(words_of(&e), "1 of 5 probes unanswered");
+	expect_part(words_of(&e), "time 3.00 s, interval 2.00 s");
+	expect_part(words_of(&e), "TCP_USER_TIMEOUT 2.00 s");
+	e = keepalive_timeout(5, 0);
+	expect_verdict(&e.facts, VERDICT_keepalive_timeout);
+	expect_part(words_of(&e), "5 of 5 probes unanswered");
+	expect_no_part(words_of(&e), "TCP_USER_TIMEOUT");
+}
+
+/* The first probe leaves after the time, and is judged one interval later. */
+static void one_lost_probe_is_enough_up_to_time_and_interval(void **state)
+{
+	struct evidence e = keepalive_timeout(1, 5000);
+
+	(void)state;
+	expect_part(words_of(&e), "so one lost probe is enough");
+	e.facts.user_timeout_ms = 4999;
+	expect_part(words_of(&e), "so one lost probe is enough");
+	e.facts.user_timeout_ms = 1;
+	expect_part(words_of(&e), "so one lost probe is enough");
+	e.facts.user_timeout_ms = 5001;
+	expect_no_part(words_of(&e), "one lost probe");
+	expect_part(words_of(&e), "replaces the count of probes");
+}
+
+static void words_tell_how_the_process_died(void **state)
+{
+	struct evidence e = unread_data(45);
+
+	(void)state;
+	e.owner.exit_code = 9;
+	expect_no_part(words_of(&e), "process"); /* it lives: the code means nothing yet */
+	e.owner.exiting = 1;
+	expect_part(words_of(&e), "45 bytes unread");
+	expect_part(words_of(&e), "killed by signal 9 (Killed)");
+	e.owner.exit_code = 11 | 0x80; /* with a core */
+	expect_part(words_of(&e), "killed by signal 11 (");
+	e.owner.exit_code = 3 << 8;
+	expect_part(words_of(&e), "exited with status 3");
+	expect_no_part(words_of(&e), "signal");
+	e.owner.exit_code = 0;
+	expect_part(words_of(&e), "exited with status 0");
+}
+
+static struct evidence half_closed_reuse(void)
+{
+	struct evidence e = death();
+
+	e.facts.state = ST_CLOSE_WAIT;
+	e.facts.flags |= FACT_PEER_FIN;
+	e.facts.err = ERR_PIPE;
+	e.facts.shutdown = 1;
+	e.facts.unacked = 120;
+	e.facts.heard_ms = 2640;
+	e.facts.sent_ms = 40;
+	e.facts.tick_us = 4000;
+	return e;
+}
+
+static void words_tell_the_silence_before_the_write(void **state)
+{
+	struct evidence e = half_closed_reuse();
+
+	(void)state;
+	expect_verdict(&e.facts, VERDICT_half_closed_reuse);
+	expect_part(words_of(&e), "wrote 120 bytes after 2.60 s of silence");
+}
+
+/* Written and closed at once: our FIN has a number, but nobody wrote it. */
+static void words_do_not_count_the_fin(void **state)
+{
+	struct evidence e = half_closed_reuse();
+
+	(void)state;
+	e.facts.state = ST_LAST_ACK;
+	e.facts.err = ERR_CONNRESET;
+	e.facts.shutdown = SHUT_BOTH;
+	e.facts.unacked = 121;
+	expect_verdict(&e.facts, VERDICT_half_closed_reuse);
+	expect_part(words_of(&e), "wrote 120 bytes");
+}
+
+static struct evidence orderly(void)
+{
+	struct evidence e = death();
+
+	e.facts.state = ST_LAST_ACK;
+	e.facts.bytes_acked = 302;
+	e.facts.bytes_received = 4096;
+	return e;
+}
+
+/* RFC 4898 counts our SYN and our FIN among the bytes. */
+static void words_do_not_count_syn_and_fin_as_sent(void **state)
+{
+	struct evidence e = orderly();
+
+	(void)state;
+	expect_part(words_of(&e), "300 bytes sent and acknowledged, 4096 received");
+	e.facts.flags |= FACT_PASSIVE; /* our SYN went with the SYN-ACK, before the socket */
+	expect_part(words_of(&e), "301 bytes sent");
+	e.facts.bytes_acked = 0; /* never less than nothing */
+	expect_part(words_of(&e), "0 bytes sent");
+}
+
+static void words_tell_who_sent_the_reset(void **state)
+{
+	struct evidence e = death();
+
+	(void)state;
+	e.facts.err = ERR_CONNRESET;
+	e.facts.bytes_received = 10;
+	expect_verdict(&e.facts, VERDICT_peer_forgot);
+	expect_part(words_of(&e), "RST by no living socket in ESTABLISHED");
+	e.facts.flags |= FACT_SAW_TSTAMP;
+	expect_part(words_of(&e), "RST by a living socket");
+	expect_no_part(words_of(&e), "likely");
+	e.facts.flags &= ~(FACT_TSTAMP_OK | FACT_SAW_TSTAMP);
+	expect_part(words_of(&e), "RST without timestamps");
+	expect_part(words_of(&e), "likely: ");
+}
+
+/* Data that was written into a long silence, and never answered, does not end it. */
+static void words_tell_the_silence_before_a_reset(void **state)
+{
+	struct evidence e = death();
+
+	(void)state;
+	e.facts.err = ERR_CONNRESET;
+	e.facts.heard_ms = 61000;
+	e.facts.sent_ms = 2000;
+	e.facts.bytes_received = 10;
+	expect_part(words_of(&e), "after 2.00 s of silence");
+	e.facts.unacked = 120;
+	expect_part(words_of(&e), "after 61 s of silence, 120 bytes unacknowledged");
+	e.facts.unacked = 1;
+	expect_part(words_of(&e), ", 1 byte unacknowledged");
+}
+
+static struct evidence retransmit_timeout(void)
+{
+	struct evidence e = death();
+
+	e.facts.err = ERR_TIMEDOUT;
+	e.facts.unacked = 100;
+	e.facts.unsent = 20;
+	e.facts.snd_wnd = 65536;
+	e.facts.retransmits = 15;
+	e.facts.heard_ms = 924000;
+	e.retries2 = 15;
+	return e;
+}
+
+static void words_tell_what_limited_the_retransmissions(void **state)
+{
+	struct evidence e = retransmit_timeout();
+
+	(void)state;
+	expect_part(words_of(&e), "120 bytes unacknowledged after 15 retransmissions");
+	expect_part(words_of(&e), "peer last heard 924 s ago, tcp_retries2 15");
+	e.facts.user_timeout_ms = 3000;
+	e.facts.retransmits = 1;
+	expect_part(words_of(&e), "after 1 retransmission,");
+	expect_part(words_of(&e), "TCP_USER_TIMEOUT 3.00 s");
+	expect_no_part(words_of(&e), "tcp_retries2");
+	e.facts.err = e.facts.err_soft = 113;
+	expect_verdict(&e.facts, VERDICT_unreachable);
+	expect_part(words_of(&e), "ICMP said: No route to host");
+}
+
+static void words_give_times_as_precisely_as_useful(void **state)
+{
+	static const struct {
+		__u32 ms;
+		const char *words;
+	} times[] = {
+		{ 0, " 0 ms ago" },	   { 999, " 999 ms ago" },  { 1000, " 1.00 s ago" },
+		{ 1509, " 1.50 s ago" },   { 9999, " 9.99 s ago" }, { 10000, " 10 s ago" },
+		{ ~0u, " 4294967 s ago" },
+	};
+	struct evidence e = retransmit_timeout();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+		e.facts.heard_ms = times[i].ms;
+		expect_part(words_of(&e), times[i].words);
+	}
+}
+
+static struct evidence accept_overflow(void)
+{
+	struct evidence e = {
+		.facts = {
+			.event = EVENT_SYN_DROP,
+			.socket = SOCKET_LISTEN,
+			.state = ST_LISTEN,
+			.flags = FACT_QUEUE_FULL,
+		},
+		.backlog = 2,
+		.backlog_max = 1,
+		.count = 3,
+	};
+
+	return e;
+}
+
+static void words_tell_the_queue_and_its_limit(void **state)
+{
+	struct evidence e = accept_overflow();
+
+	(void)state;
+	expect_part(words_of(&e), "3 SYNs dropped; accept queue 2 of limit 1");
+	e.count = 1;
+	expect_part(words_of(&e), "1 SYN dropped");
+	e.facts.event = EVENT_ACK_DROP;
+	expect_part(words_of(&e), "last ACK of a handshake dropped; accept queue 2 of limit 1");
+}
+
+static void words_tell_what_was_answered(void **state)
+{
+	struct evidence e = { .facts = { .event = EVENT_RESET, .flags = FACT_SEG_SYN } };
+
+	(void)state;
+	expect_part(words_of(&e), "RST sent in answer to a SYN");
+	e.facts.flags = FACT_SEG_ACK;
+	expect_part(words_of(&e), "in answer to an ACK");
+	e.facts.flags |= FACT_SEG_FIN;
+	expect_part(words_of(&e), "in answer to a FIN");
+	e.seg_len = 45;
+	expect_part(words_of(&e), "in answer to 45 bytes");
+}
+
+/* The line that people are asked to report. */
+static void unknown_shows_its_facts(void **state)
+{
+	struct evidence e = death();
+
+	(void)state;
+	e.facts.err = 12345;
+	e.facts.unacked = 777;
+	expect_verdict(&e.facts, VERDICT_unknown);
+	expect_part(words_of(&e), "ESTABLISHED err 12345");
+	expect_part(words_of(&e), "unacked 777");
+}
+
+/* ---- one line ---------------------------------------------------------------------------- */
+
+static struct evidence with_tuple(const char *local, const char *remote)
+{
+	struct evidence e = unread_data(45);
+	int family = strchr(local, ':') ? AF_INET6 : AF_INET;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	e.time_ns = now.tv_sec * 1000000000ULL + now.tv_nsec;
+	e.tuple.family = family;
+	e.tuple.lport = 3306;
+	e.tuple.rport = 65535;
+	assert_int_equal(inet_pton(family, local, e.tuple.laddr), 1);
+	assert_int_equal(inet_pton(family, remote, e.tuple.raddr), 1);
+	e.owner.pid = 812;
+	memcpy(e.owner.comm, "mysqld", 7);
+	return e;
+}
+
+#define COLUMNS 5
+
+struct columns {
+	char line[2048];
+	char *text[COLUMNS];
+	size_t n;
+};
+
+/* Two blanks or more separate columns; a line has one newline, at its end. */
+static void split(struct columns *c, char *line)
+{
+	char *end = strchr(line, '\n');
+
+	if (!end || end[1])
+		fail_msg("seen: '%s', expected: one line", line);
+	*end = '\0';
+	c->n = 0;
+	for (char *at = line; at; c->n++) {
+		char *gap = strstr(at, "  ");
+
+		if (c->n < COLUMNS)
+			c->text[c->n] = at;
+		if (gap)
+			*gap = '\0';
+		at = gap ? gap + 2 + strspn(gap + 2, " ") : NULL;
+	}
+}
+
+static void line_of(struct columns *c, const struct evidence *e)
+{
+	enum verdict verdict = classify(&e->facts);
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	text_evidence(out, e, verdict);
+	fclose(out);
+	expect_at_most(size, sizeof(c->line) - 1);
+	memcpy(c->line, text, size + 1);
+	free(text);
+	split(c, c->line);
+	expect_number(c->n, COLUMNS);
+	for (size_t i = 0; i < COLUMNS; i++)
+		expect_harmless(c->text[i]);
+	expect_text(c->text[1], verdict_text(verdict)->name);
+}
+
+static void expect_line(const struct evidence *e, const char *process, const char *tuple)
+{
+	struct columns c;
+
+	line_of(&c, e);
+	expect_text(c.text[2], process);
+	expect_text(c.text[3], tuple);
+}
+
+static void line_for_ipv4(void **state)
+{
+	struct evidence e = with_tuple("10.0.0.1", "255.255.255.255");
+	struct columns c;
+
+	(void)state;
+	expect_line(&e, "mysqld[812]", "10.0.0.1:3306 -> 255.255.255.255:65535");
+	line_of(&c, &e);
+	expect_text(c.text[4], "closed with 45 bytes unread, so RST was sent");
+}
+
+static void line_for_ipv6(void **state)
+{
+	struct evidence e = with_tuple("fe80::1", "2001:db8:1111:2222:3333:4444:5555:6666");
+
+	(void)state;
+	expect_line(&e, "mysqld[812]",
+		    "[fe80::1]:3306 -> [2001:db8:1111:2222:3333:4444:5555:6666]:65535");
+}
+
+/* What an IPv6 socket shows for an IPv4 peer; grep for the address must find it. */
+static void line_for_v4_mapped(void **state)
+{
+	struct evidence e = with_tuple("::ffff:10.0.0.1", "::ffff:10.0.0.2");
+
+	(void)state;
+	expect_line(&e, "mysqld[812]", "10.0.0.1:3306 -> 10.0.0.2:65535");
+}
+
+/* Each end is shown as what it is. */
+static void line_for_a_dual_stack_listener(void **state)
+{
+	struct evidence e = with_tuple("::", "::ffff:10.0.0.2");
+
+	(void)state;
+	expect_line(&e, "mysqld[812]", "[::]:3306 -> 10.0.0.2:65535");
+}
+
+static void line_without_a_peer(void **state)
+{
+	struct evidence e = accept_overflow();
+
+	(void)state;
+	e.tuple = with_tuple("0.0.0.0", "0.0.0.0").tuple;
+	e.tuple.rport = 0;
+	expect_line(&e, "-", "0.0.0.0:3306 -> *");
+}
+
+static void line_without_an_owner(void **state)
+{
+	struct evidence e = with_tuple("10.0.0.1", "10.0.0.2");
+
+	(void)state;
+	e.owner.pid = 0; /* whatever the name: it is nobody's */
+	expect_line(&e, "-", "10.0.0.1:3306 -> 10.0.0.2:65535");
+}
+
+static void line_for_a_hostile_name(void **state)
+{
+	struct evidence e = with_tuple("10.0.0.1", "10.0.0.2");
+
+	(void)state;
+	memcpy(e.owner.comm, hostile, sizeof(hostile));
+	expect_line(&e, "\\x1b[2J\\x0a\\x20\\x09\\x5cx\\x80\\xff\\x7f\\x20\\x20x[812]",
+		    "10.0.0.1:3306 -> 10.0.0.2:65535");
+}
+
+/* Sixteen bytes without an end, each four times as long when escaped, and the greatest PID. */
+static void line_for_the_longest_name(void **state)
+{
+	struct evidence e = with_tuple("10.0.0.1", "10.0.0.2");
+	struct columns c;
+
+	(void)state;
+	memset(e.owner.comm, '\xff', sizeof(e.owner.comm));
+	e.owner.pid = ~0u;
+	line_of(&c, &e);
+	expect_number(strlen(c.text[2]), 4 * TASK_NAME_LEN + strlen("[4294967295]"));
+	expect_part(c.text[2], "\\xff[4294967295]");
+}
+
+/* A process without a name (all bytes 0) still has its column. */
+static void line_for_an_empty_name(void **state)
+{
+	struct evidence e = with_tuple("10.0.0.1", "10.0.0.2");
+
+	(void)state;
+	memset(e.owner.comm, 0, sizeof(e.owner.comm));
+	expect_line(&e, "[812]", "10.0.0.1:3306 -> 10.0.0.2:65535");
+}
+
+static void line_for_every_verdict(void **state)
+{
+	struct evidence e = with_tuple("10.0.0.1", "10.0.0.2");
+
+	(void)state;
+	for (int v = 0; v < VERDICT_COUNT; v++) {
+		char *text = NULL;
+		size_t size;
+		FILE *out = open_memstream(&text, &size);
+		struct columns c;
+
+		assert_non_null(out);
+		text_evidence(out, &e, v);
+		fclose(out);
+		split(&c, text);
+		expect_number(c.n, COLUMNS);
+		expect_text(c.text[1], verdict_text(v)->name);
+		free(text);
+	}
+}
+
+/* Local time of the event, not of the printing; to the millisecond. */
+static void line_begins_with_the_time_of_the_event(void **state)
+{
+	struct evidence e = with_tuple("10.0.0.1", "10.0.0.2");
+	unsigned int hours, minutes, seconds, ms;
+	time_t then = time(NULL) - 3600;
+	struct columns c;
+	struct tm tm;
+	int end = 0;
+
+	(void)state;
+	e.time_ns -= 3600 * 1000000000ULL;
+	line_of(&c, &e);
+	if (sscanf(c.text[0], "%2u:%2u:%2u.%3u%n", &hours, &minutes, &seconds, &ms, &end) != 4 ||
+	    end != 12 || c.text[0][end])
+		fail_msg("seen: '%s', expected: HH:MM:SS.mmm", c.text[0]);
+	localtime_r(&then, &tm);
+	/* The clocks are read one after the other: a second may pass between. */
+	seconds += 3600 * hours + 60 * minutes;
+	expect_at_most((seconds + 86400 - (3600 * tm.tm_hour + 60 * tm.tm_min + tm.tm_sec) + 1) %
+			       86400,
+		       3);
+}
+
+/* ---- the table --------------------------------------------------------------------------- */
+
+/* Names are words for grep and for counters; two rows with one name would add up. */
+static void names_of_verdicts_are_distinct_words(void **state)
+{
+	(void)state;
+	for (int v = 0; v < VERDICT_COUNT; v++) {
+		const char *name = verdict_text(v)->name;
+
+		if (!*name || name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-")])
+			fail_msg("name seen: '%s', expected: small letters, digits and '-'", name);
+		for (int other = 0; other < v; other++)
+			if (!strcmp(name, verdict_text(other)->name))
+				fail_msg("name seen twice: '%s'", name);
+	}
+}
+
+static void table_names_every_verdict_once(void **state)
+{
+	char *text = NULL, head[64];
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	(void)state;
+	assert_non_null(out);
+	text_verdicts(out);
+	fclose(out);
+	for (int v = 0; v < VERDICT_COUNT; v++) {
+		const char *at;
+
+		snprintf(head, sizeof(head), "\n  %s ", verdict_text(v)->name);
+		at = strstr(text, head);
+		if (!at || strstr(at + 1, head))
+			fail_msg("%s seen %s, expected: once", verdict_text(v)->name,
+				 at ? "twice" : "never");
+	}
+	free(text);
+}
+
+/* ---- what the words must not claim ----------------------------------------------------------- */
+
+/* Of a connection that had sent everything only the FIN is missing: no byte is lost. */
+static void words_do_not_count_an_orphans_fin(void **state)
+{
+	struct evidence e = retransmit_timeout();
+
+	(void)state;
+	e.facts.state = ST_FIN_WAIT1;
+	e.facts.shutdown = SHUT_BOTH;
+	e.facts.flags = FACT_DEAD;
+	e.facts.unacked = 1;
+	e.facts.unsent = 0;
+	expect_verdict(&e.facts, VERDICT_orphan_timeout);
+	expect_no_part(words_of(&e), "1 byte unacknowledged");
+}
+
+/* The FIN waits behind data that the window does not let out: it is unsent, not in flight. */
+static void words_do_not_count_an_unsent_fin(void **state)
+{
+	struct evidence e = death();
+
+	(void)state;
+	e.facts.err = ERR_CONNRESET;
+	e.facts.state = ST_FIN_WAIT1;
+	e.facts.shutdown = SHUT_BOTH;
+	e.facts.flags |= FACT_DEAD | FACT_SAW_TSTAMP;
+	e.facts.unsent = 101;
+	expect_verdict(&e.facts, VERDICT_reset_after_close);
+	expect_part(words_of(&e), "100 bytes unacknowledged");
+}
+
+/* rcv_tstamp and lsndtime are 0 until something has come: that is time since boot, not silence. */
+static void words_tell_no_silence_before_the_first_answer(void **state)
+{
+	struct evidence e = death();
+
+	(void)state;
+	e.facts.err = ERR_CONNABORTED;
+	e.facts.state = ST_SYN_SENT;
+	e.facts.unacked = 1;
+	e.facts.heard_ms = e.facts.sent_ms = 86400000;
+	expect_verdict(&e.facts, VERDICT_destroyed);
+	expect_no_part(words_of(&e), "86400 s");
+}
+
+/* inet_ntop() fails on a family that it does not know, and leaves its buffer as it was. */
+static void line_for_an_unknown_family(void **state)
+{
+	struct evidence e = with_tuple("10.0.0.1", "10.0.0.2");
+	struct columns c;
+
+	(void)state;
+	e.tuple.family = 0;
+	line_of(&c, &e);
+	expect_no_part(c.text[3], "10.0.0");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(visible_ascii_stays),
+		cmocka_unit_test(all_other_bytes_are_escaped),
+		cmocka_unit_test(terminal_sequences_lose_their_power),
+		cmocka_unit_test(backslash_is_escaped_too),
+		cmocka_unit_test(text_ends_at_its_nul_or_its_size),
+		cmocka_unit_test(name_without_an_end_is_read_no_further),
+		cmocka_unit_test(output_is_cut_to_fit),
+		cmocka_unit_test(worst_name_fits_exactly),
+		cmocka_unit_test(any_words_fit_and_do_no_harm),
+		cmocka_unit_test(every_verdict_has_words),
+		cmocka_unit_test(words_count_unread_bytes),
+		cmocka_unit_test(words_count_probes),
+		cmocka_unit_test(one_lost_probe_is_enough_up_to_time_and_interval),
+		cmocka_unit_test(words_tell_how_the_process_died),
+		cmocka_unit_test(words_tell_the_silence_before_the_write),
+		cmocka_unit_test(words_do_not_count_the_fin),
+		cmocka_unit_test(words_do_not_count_syn_and_fin_as_sent),
+		cmocka_unit_test(words_tell_who_sent_the_reset),
+		cmocka_unit_test(words_tell_the_silence_before_a_reset),
+		cmocka_unit_test(words_tell_what_limited_the_retransmissions),
+		cmocka_unit_test(words_give_times_as_precisely_as_useful),
+		cmocka_unit_test(words_tell_the_queue_and_its_limit),
+		cmocka_unit_test(words_tell_what_was_answered),
+		cmocka_unit_test(unknown_shows_its_facts),
+		cmocka_unit_test(line_for_ipv4),
+		cmocka_unit_test(line_for_ipv6),
+		cmocka_unit_test(line_for_v4_mapped),
+		cmocka_unit_test(line_for_a_dual_stack_listener),
+		cmocka_unit_test(line_without_a_peer),
+		cmocka_unit_test(line_without_an_owner),
+		cmocka_unit_test(line_for_a_hostile_name),
+		cmocka_unit_test(line_for_the_longest_name),
+		cmocka_unit_test(line_for_an_empty_name),
+		cmocka_unit_test(line_for_every_verdict),
+		cmocka_unit_test(line_begins_with_the_time_of_the_event),
+		cmocka_unit_test(names_of_verdicts_are_distinct_words),
+		cmocka_unit_test(table_names_every_verdict_once),
+		cmocka_unit_test(words_do_not_count_an_orphans_fin),
+		cmocka_unit_test(words_do_not_count_an_unsent_fin),
+		cmocka_unit_test(words_tell_no_silence_before_the_first_answer),
+		cmocka_unit_test(line_for_an_unknown_family),
+	};
+
+	return cmocka_run_group_tests_name("text", tests, NULL, NULL);
+}
