@@ -22,10 +22,10 @@ enum verdict {
 _Static_assert(VERDICT_COUNT <= VERDICTS_MAX, "the counters' map has no room for all verdicts");
 
 enum verdict_group {
-	GROUP_ORDERLY,	/* FIN both ways */
-	GROUP_HERE,	/* our end ended it */
-	GROUP_RESET,	/* an RST from the other side ended it */
-	GROUP_SILENCE,	/* nobody answered */
+	GROUP_ORDERLY,  /* FIN both ways */
+	GROUP_HERE,     /* our end ended it */
+	GROUP_RESET,    /* an RST from the other side ended it */
+	GROUP_SILENCE,  /* nobody answered */
 	GROUP_INCIDENT, /* no connection died: counted beside the deaths */
 	GROUP_UNKNOWN,
 };

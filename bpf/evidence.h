@@ -16,42 +16,42 @@
 /* What happened: which kind of event the facts describe. */
 enum event {
 	EVENT_DEATH = 1, /* a full socket reached TCP_CLOSE: inet_sock_set_state() */
-	EVENT_RESET,	 /* an RST was sent in reply to a segment: tcp_v4_send_reset() */
-	EVENT_ACK_DROP,	 /* the ACK that ends a handshake met a full accept queue */
-	EVENT_SYN_DROP,	 /* SYNs met a full accept queue (counted from sk_drops) */
+	EVENT_RESET,     /* an RST was sent in reply to a segment: tcp_v4_send_reset() */
+	EVENT_ACK_DROP,  /* the ACK that ends a handshake met a full accept queue */
+	EVENT_SYN_DROP,  /* SYNs met a full accept queue (counted from sk_drops) */
 };
 
 /* What kind of socket the event belongs to. */
 enum socket_kind {
 	SOCKET_NONE = 0,  /* the segment matched no socket */
-	SOCKET_FULL,	  /* struct tcp_sock of a connection */
-	SOCKET_LISTEN,	  /* struct tcp_sock in TCP_LISTEN */
+	SOCKET_FULL,      /* struct tcp_sock of a connection */
+	SOCKET_LISTEN,    /* struct tcp_sock in TCP_LISTEN */
 	SOCKET_TIME_WAIT, /* struct inet_timewait_sock, in FIN_WAIT2 or TIME_WAIT */
 };
 
 /* Where the name of the process comes from. */
 enum owner_source {
 	OWNER_UNKNOWN = 0, /* nobody could be named */
-	OWNER_CURRENT,	   /* the task that held the socket lock: exact */
-	OWNER_CLOSER,	   /* the task that closed or shut down the socket earlier: exact */
-	OWNER_LISTENER,	   /* the task that called listen() */
-	OWNER_FD,	   /* user space found the descriptor in /proc */
+	OWNER_CURRENT,     /* the task that held the socket lock: exact */
+	OWNER_CLOSER,      /* the task that closed or shut down the socket earlier: exact */
+	OWNER_LISTENER,    /* the task that called listen() */
+	OWNER_FD,          /* user space found the descriptor in /proc */
 };
 
 /* Bits of facts.flags. */
 enum fact_flag {
 	/* of the socket */
-	FACT_DEAD = 1 << 0,	   /* SOCK_DEAD: no process has it any more */
-	FACT_PEER_FIN = 1 << 1,	   /* SOCK_DONE: the peer's FIN was received, tcp_fin() */
+	FACT_DEAD = 1 << 0,        /* SOCK_DEAD: no process has it any more */
+	FACT_PEER_FIN = 1 << 1,    /* SOCK_DONE: the peer's FIN was received, tcp_fin() */
 	FACT_KEEPALIVE = 1 << 2,   /* SOCK_KEEPOPEN: SO_KEEPALIVE is on */
 	FACT_LINGER_ZERO = 1 << 3, /* SO_LINGER with a time of 0 */
 	FACT_LINGER2_OFF = 1 << 4, /* TCP_LINGER2 < 0 */
-	FACT_OWNED = 1 << 5,	   /* sk_lock.owned: a task holds the socket lock */
-	FACT_ATTACHED = 1 << 6,	   /* sk_socket != NULL: accepted or created, not yet closed */
+	FACT_OWNED = 1 << 5,       /* sk_lock.owned: a task holds the socket lock */
+	FACT_ATTACHED = 1 << 6,    /* sk_socket != NULL: accepted or created, not yet closed */
 	FACT_TSTAMP_OK = 1 << 7,   /* RFC 7323 timestamps were negotiated */
 	FACT_SAW_TSTAMP = 1 << 8,  /* the last segment (an RST, perhaps) carried one */
-	FACT_PASSIVE = 1 << 9,	   /* born from a listener: we are the server */
-	FACT_REPAIR = 1 << 10,	   /* TCP_REPAIR is on (checkpoint and restore) */
+	FACT_PASSIVE = 1 << 9,     /* born from a listener: we are the server */
+	FACT_REPAIR = 1 << 10,     /* TCP_REPAIR is on (checkpoint and restore) */
 	/* of the segment that was answered or dropped */
 	FACT_SEG_SYN = 1 << 16,
 	FACT_SEG_ACK = 1 << 17,
@@ -68,24 +68,24 @@ enum fact_flag {
  * socket at the choke point; for other events what does not apply is 0.
  */
 struct facts {
-	__u8 event;	       /* enum event */
-	__u8 socket;	       /* enum socket_kind */
-	__u8 state;	       /* TCP state: before the change for a death, else of the socket */
-	__u8 shutdown;	       /* sk_shutdown: 1 = RCV_SHUTDOWN, 2 = SEND_SHUTDOWN */
-	__u16 err;	       /* sk_err, a positive errno */
-	__u16 err_soft;	       /* sk_err_soft: from ICMP, kept until a timer gives up */
-	__u32 flags;	       /* enum fact_flag */
-	__u32 unread;	       /* bytes received and never read: rcv_nxt - copied_seq, less FIN */
-	__u32 unacked;	       /* sequence space sent and not acknowledged: snd_nxt - snd_una */
-	__u32 unsent;	       /* sequence space written and not yet sent: write_seq - snd_nxt */
-	__u32 snd_wnd;	       /* bytes, the window that the peer last offered */
+	__u8 event;            /* enum event */
+	__u8 socket;           /* enum socket_kind */
+	__u8 state;            /* TCP state: before the change for a death, else of the socket */
+	__u8 shutdown;         /* sk_shutdown: 1 = RCV_SHUTDOWN, 2 = SEND_SHUTDOWN */
+	__u16 err;             /* sk_err, a positive errno */
+	__u16 err_soft;        /* sk_err_soft: from ICMP, kept until a timer gives up */
+	__u32 flags;           /* enum fact_flag */
+	__u32 unread;          /* bytes received and never read: rcv_nxt - copied_seq, less FIN */
+	__u32 unacked;         /* sequence space sent and not acknowledged: snd_nxt - snd_una */
+	__u32 unsent;          /* sequence space written and not yet sent: write_seq - snd_nxt */
+	__u32 snd_wnd;         /* bytes, the window that the peer last offered */
 	__u32 user_timeout_ms; /* TCP_USER_TIMEOUT, 0 = none: icsk_user_timeout */
-	__u32 heard_ms;	       /* since the last acknowledgement from the peer: rcv_tstamp */
-	__u32 sent_ms;	       /* since our last data segment: lsndtime */
-	__u32 srtt_us;	       /* smoothed round-trip time */
-	__u32 tick_us;	       /* resolution of heard_ms and sent_ms: one jiffy */
-	__u32 segs_in;	       /* segments received */
-	__u32 segs_out;	       /* segments sent */
+	__u32 heard_ms;        /* since the last acknowledgement from the peer: rcv_tstamp */
+	__u32 sent_ms;         /* since our last data segment: lsndtime */
+	__u32 srtt_us;         /* smoothed round-trip time */
+	__u32 tick_us;         /* resolution of heard_ms and sent_ms: one jiffy */
+	__u32 segs_in;         /* segments received */
+	__u32 segs_out;        /* segments sent */
 	__u8 probes_out;       /* keepalive or window probes not answered: icsk_probes_out */
 	__u8 retransmits;      /* unanswered retransmissions in a row: icsk_retransmits */
 	__u8 pad[6];
@@ -97,10 +97,10 @@ struct facts {
 
 /* A process, as it was when the kernel saw it. */
 struct owner {
-	__u32 pid;		  /* thread group id in the initial PID namespace, 0 = unknown */
-	__u32 exit_code;	  /* task->exit_code if exiting: a signal, or exit status << 8 */
+	__u32 pid;                /* thread group id in the initial PID namespace, 0 = unknown */
+	__u32 exit_code;          /* task->exit_code if exiting: a signal, or exit status << 8 */
 	char comm[TASK_NAME_LEN]; /* of the thread group leader: any bytes, hostile */
-	__u8 source;		  /* enum owner_source */
+	__u8 source;              /* enum owner_source */
 	__u8 exiting; /* 1: the process was dying, PF_EXITING, and that closed the socket */
 	__u8 pad[6];
 };
@@ -119,7 +119,7 @@ struct tuple {
  * know. */
 enum record_type {
 	RECORD_EVIDENCE = 1, /* struct evidence */
-	RECORD_CLOSER,	     /* struct closer_record */
+	RECORD_CLOSER,       /* struct closer_record */
 	RECORD_QUEUE_FULL,   /* struct record_head only: look at the listeners soon */
 };
 
@@ -138,17 +138,21 @@ struct evidence {
 	struct facts facts;
 	struct tuple tuple;
 	struct owner owner;
-	__u32 netns;	       /* inode of the network namespace */
+	__u32 netns;           /* inode of the network namespace */
 	__u8 keepalive_probes; /* effective TCP_KEEPCNT or net.ipv4.tcp_keepalive_probes */
-	__u8 retries2;	       /* net.ipv4.tcp_retries2 */
+	__u8 retries2;         /* net.ipv4.tcp_retries2 */
 	__u16 pad;
 	__u32 keepalive_time_ms;  /* effective TCP_KEEPIDLE or net.ipv4.tcp_keepalive_time */
 	__u32 keepalive_intvl_ms; /* effective TCP_KEEPINTVL or net.ipv4.tcp_keepalive_intvl */
-	__u32 total_retrans;	  /* segments retransmitted in the life of the connection */
-	__u32 backlog;	   /* of a listener: connections waiting in accept(), sk_ack_backlog */
+	__u32 total_retrans;      /* segments retransmitted in the life of the connection */
+	__u32 backlog;     /* of a listener: connections waiting in accept(), sk_ack_backlog */
 	__u32 backlog_max; /* of a listener: min(listen() backlog, somaxconn) */
-	__u32 seg_len;	   /* payload bytes of the segment that was answered or dropped */
-	__u32 count;	   /* how many such events this record stands for, at least 1 */
+	__u32 seg_len;     /* payload bytes of the segment that was answered or dropped */
+	__u32 snd_una;     /* of a full socket: first sequence number not acknowledged */
+	__u32 snd_nxt;     /* of a full socket: next sequence number to be sent */
+	__u32 rcv_nxt;     /* of a full socket: next sequence number expected */
+	__u32 seg_seq;     /* sequence number of the segment that was answered or dropped */
+	__u32 count;       /* how many such events this record stands for, at least 1 */
 	__u32 pad2;
 };
 
@@ -160,16 +164,16 @@ struct closer_record {
 };
 
 _Static_assert(sizeof(struct facts) == 80, "facts are part of the wire format");
-_Static_assert(sizeof(struct evidence) == 224, "evidence is a wire format");
+_Static_assert(sizeof(struct evidence) == 240, "evidence is a wire format");
 _Static_assert(sizeof(struct closer_record) == 48, "closer_record is a wire format");
 
 /* Counters beside the verdicts, per CPU in the kernel. */
 enum counter {
 	COUNT_DESTROYED = 0, /* TCP sockets freed on the whole host, unfiltered: tcp_destroy_sock */
-	COUNT_RETRANS,	     /* segments sent again, as TcpRetransSegs counts them */
+	COUNT_RETRANS,       /* segments sent again, as TcpRetransSegs counts them */
 	COUNT_RESETS_SENT,   /* as TcpOutRsts counts them */
 	COUNT_RESETS_RECEIVED, /* that met a connection */
-	COUNT_LOST,	       /* records that found the ring buffer full */
+	COUNT_LOST,            /* records that found the ring buffer full */
 	COUNTER_MAX,
 };
 

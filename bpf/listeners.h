@@ -15,12 +15,12 @@
 
 struct listener {
 	struct owner owner;
-	__u32 base;	 /* sk_drops when we first saw it */
+	__u32 base;      /* sk_drops when we first saw it */
 	__u32 ack_drops; /* final ACKs dropped since */
-	__u32 seen;	 /* SYNs dropped, as of the last look */
-	__u32 reported;	 /* SYNs dropped and reported */
+	__u32 seen;      /* SYNs dropped, as of the last look */
+	__u32 reported;  /* SYNs dropped and reported */
 	__u64 looked_ns; /* time of the last look */
-	__u8 was_full;	 /* at the last look */
+	__u8 was_full;   /* at the last look */
 	__u8 pad[7];
 };
 
@@ -41,7 +41,7 @@ struct {
 
 #define LOOK_AGAIN_NS 5000000 /* wake user space for a filled queue no more often than this */
 
-__u64 woken_ns = 0;	  /* when user space was last woken for a filled queue */
+__u64 woken_ns = 0;       /* when user space was last woken for a filled queue */
 __u32 listeners_full = 0; /* queues that the looks found full; user space sets it to 0 */
 
 static __always_inline __u64 port_key(struct tcp_sock *tp)
@@ -126,10 +126,8 @@ static __always_inline void report_listener(struct tcp_sock *tp, const struct li
 	if (!e)
 		return;
 	details_of_listener(e, tp);
-	if (seg) {
-		e->tuple = seg->tuple;
-		e->seg_len = seg->len;
-	}
+	if (seg)
+		details_of_segment(e, seg);
 	if (l) {
 		e->owner = l->owner;
 		e->owner.source = OWNER_LISTENER;

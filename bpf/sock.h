@@ -11,7 +11,7 @@
 #include "classify.h"
 #include "compat.h"
 
-#define AF_INET	    2
+#define AF_INET     2
 #define AF_INET6    10
 #define IPPROTO_TCP 6
 
@@ -202,6 +202,9 @@ static __always_inline void details_of_sock(struct evidence *e, struct tcp_sock 
 	e->inode = sock_inode(sk);
 	e->netns = netns_of_sock(sk);
 	e->total_retrans = tp->total_retrans;
+	e->snd_una = tp->snd_una;
+	e->snd_nxt = tp->snd_nxt;
+	e->rcv_nxt = tp->rcv_nxt;
 	tuple_of_sock(&e->tuple, sk, local_port(tp));
 	keepalive_of_sock(e, tp);
 }
@@ -221,8 +224,9 @@ static __always_inline void details_of_listener(struct evidence *e, struct tcp_s
 /* A segment's headers, copied out of the skb. */
 struct segment {
 	struct tuple tuple; /* local = its destination */
-	__u32 flags;	    /* FACT_SEG_* */
-	__u32 len;	    /* payload bytes */
+	__u32 flags;        /* FACT_SEG_* */
+	__u32 len;          /* payload bytes */
+	__u32 seq;          /* sequence number */
 };
 
 static __always_inline void segment_addresses(struct tuple *t, const void *network_header)
@@ -245,6 +249,13 @@ static __always_inline void segment_addresses(struct tuple *t, const void *netwo
 	}
 }
 
+static __always_inline void details_of_segment(struct evidence *e, const struct segment *seg)
+{
+	e->tuple = seg->tuple;
+	e->seg_len = seg->len;
+	e->seg_seq = seg->seq;
+}
+
 /* Of a received skb whose data begins at its TCP header, as in tcp_v4_rcv(). */
 static __always_inline void read_segment(struct segment *seg, const struct sk_buff *skb)
 {
@@ -256,6 +267,7 @@ static __always_inline void read_segment(struct segment *seg, const struct sk_bu
 	segment_addresses(&seg->tuple, head + skb->network_header);
 	seg->tuple.lport = bpf_ntohs(tcp.dest);
 	seg->tuple.rport = bpf_ntohs(tcp.source);
+	seg->seq = bpf_ntohl(tcp.seq);
 	if (tcp.syn)
 		seg->flags |= FACT_SEG_SYN;
 	if (tcp.ack)

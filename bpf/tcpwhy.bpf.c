@@ -172,8 +172,7 @@ static __always_inline void on_reset_without_socket(struct sk_buff *skb)
 	e = reserve_evidence(&facts);
 	if (!e)
 		return;
-	e->tuple = seg.tuple;
-	e->seg_len = seg.len;
+	details_of_segment(e, &seg);
 	e->netns = BPF_CORE_READ(skb, dev, nd_net.net, ns.inum);
 	send(e);
 }
@@ -204,9 +203,8 @@ static __always_inline void on_reset_by_time_wait(struct sock *sk, struct sk_buf
 		return;
 	e->sock_id = (__u64)sk;
 	e->netns = netns_of_sock(sk);
-	e->seg_len = seg.len;
 	e->owner = owner;
-	tuple_of_sock(&e->tuple, sk, lport);
+	details_of_segment(e, &seg);
 	send(e);
 }
 

@@ -35,9 +35,9 @@ run_tap() {
 # Python's unittest says "ok", "FAIL", "ERROR" or "skipped" behind each test.
 run_unittest() {
 	/usr/bin/python3 "$1" -v 2>&1 | sed -E \
-		-e "s/^(test.*) \.\.\. ok$/ok \1/" \
-		-e "s/^(test.*) \.\.\. (FAIL|ERROR)$/not ok \1/" \
-		-e "s/^(test.*) \.\.\. skipped (.*)$/ok \1 # SKIP \2/"
+		-e "s/^(.*) \.\.\. ok$/ok \1/" \
+		-e "s/^(.*) \.\.\. (FAIL|ERROR)$/not ok \1/" \
+		-e "s/^(.*) \.\.\. skipped (.*)$/ok \1 # SKIP \2/"
 	return "${PIPESTATUS[0]}"
 }
 

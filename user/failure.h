@@ -6,7 +6,7 @@
 enum exit_status {
 	EXIT_OK = 0,
 	EXIT_FAILED = 1,     /* something unexpected */
-	EXIT_USAGE = 2,	     /* bad option or argument */
+	EXIT_USAGE = 2,      /* bad option or argument */
 	EXIT_PRIVILEGE = 3,  /* capabilities are missing */
 	EXIT_NO_BTF = 4,     /* the kernel has no BTF */
 	EXIT_KERNEL = 5,     /* the kernel lacks a hook or a feature, or refused a program */

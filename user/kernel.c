@@ -19,7 +19,7 @@
 
 /* Every tracepoint that the programs hang on. */
 static const char *const tracepoints[] = {
-	"inet_sock_set_state",	 "tcp_send_reset",   "tcp_receive_reset", "tcp_retransmit_skb",
+	"inet_sock_set_state",   "tcp_send_reset",   "tcp_receive_reset", "tcp_retransmit_skb",
 	"tcp_retransmit_synack", "tcp_destroy_sock", "kfree_skb",
 };
 

@@ -9,19 +9,19 @@
 #include "failure.h"
 
 enum command {
-	COMMAND_WATCH,	  /* the default */
+	COMMAND_WATCH,    /* the default */
 	COMMAND_VERDICTS, /* --verdicts: print the table */
 };
 
 struct options {
 	enum command command;
-	uint16_t port;	      /* -P, 0 = all */
-	uint32_t pid;	      /* -p, thread group id, 0 = all */
-	bool orderly;	      /* -a */
-	bool verbose;	      /* -v */
+	uint16_t port;        /* -P, 0 = all */
+	uint32_t pid;         /* -p, thread group id, 0 = all */
+	bool orderly;         /* -a */
+	bool verbose;         /* -v */
 	uint64_t duration_ns; /* -d, 0 = until a signal */
 	uint64_t interval_ns; /* INTERVAL, 0 = a line for each death */
-	uint64_t count;	      /* COUNT of intervals, 0 = without end */
+	uint64_t count;       /* COUNT of intervals, 0 = without end */
 };
 
 /*

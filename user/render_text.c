@@ -56,6 +56,8 @@ static void format_endpoint(char *out, size_t size, int family, const uint8_t *a
 	snprintf(out, size, family == AF_INET6 ? "[%s]:%u" : "%s:%u", text, port);
 }
 
+#define PROCESS_SIZE (ESCAPED_SIZE(TASK_NAME_LEN) + 16) /* "name[pid]" */
+
 static void format_process(char *out, size_t size, const struct owner *owner)
 {
 	char comm[ESCAPED_SIZE(TASK_NAME_LEN)];
@@ -79,16 +81,28 @@ static void format_tuple(char *out, size_t size, const struct tuple *t)
 	snprintf(out, size, "%s -> %s", local, remote);
 }
 
-void text_evidence(FILE *out, const struct evidence *e, enum verdict verdict)
+static void text_other_end(FILE *out, const struct evidence *other)
 {
-	char when[32], process[ESCAPED_SIZE(TASK_NAME_LEN) + 16], tuple[128], words[512];
+	char process[PROCESS_SIZE];
+
+	format_process(process, sizeof(process), &other->owner);
+	fprintf(out, "; other end: %s %s", process, verdict_text(classify(&other->facts))->name);
+}
+
+void text_evidence(FILE *out, const struct evidence *e, const struct evidence *other)
+{
+	enum verdict verdict = classify(&e->facts);
+	char when[32], process[PROCESS_SIZE], tuple[128], words[512];
 
 	format_time(when, sizeof(when), e->time_ns);
 	format_process(process, sizeof(process), &e->owner);
 	format_tuple(tuple, sizeof(tuple), &e->tuple);
 	story_words(words, sizeof(words), e, verdict);
-	fprintf(out, "%s  %-22s  %-20s  %-36s  %s\n", when, verdict_text(verdict)->name, process,
+	fprintf(out, "%s  %-22s  %-20s  %-36s  %s", when, verdict_text(verdict)->name, process,
 		tuple, words);
+	if (other)
+		text_other_end(out, other);
+	fputc('\n', out);
 }
 
 /* ---- counters ---------------------------------------------------------------------------- */

@@ -9,8 +9,11 @@
 #include "capture.h"
 #include "verdict.h"
 
-/* time, verdict, process, local -> remote, evidence in words; separated by two blanks or more. */
-void text_evidence(FILE *out, const struct evidence *e, enum verdict verdict);
+/*
+ * time, verdict, process, local -> remote, evidence in words; separated by two blanks or more. The
+ * words end with the other end's process and verdict, if other is not NULL.
+ */
+void text_evidence(FILE *out, const struct evidence *e, const struct evidence *other);
 
 /* The column heads of text_interval(). */
 void text_interval_head(FILE *out);

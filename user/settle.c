@@ -8,27 +8,36 @@
 
 #include "classify.h"
 #include "owner.h"
+#include "pair.h"
 
-#define ROOM		8192	 /* entries, a power of two; beyond it the oldest must go */
-#define PATIENCE	10000000 /* ns: longer than any amendment takes */
+#define ROOM            8192     /* entries waiting and remembered, a power of two */
+#define BUCKETS         4096     /* of the table that finds the other end, a power of two */
+#define PATIENCE        10000000 /* ns: longer than the other end's evidence, or an amendment, takes */
 #define SEARCH_PATIENCE 50000000 /* ns: how long an entry may wait for its search in /proc */
-#define SEARCH_BATCH	256	 /* sockets looked for in one pass over /proc */
-#define SEARCH_REST	3	 /* after a search, rest so many times as long as it took */
+#define SEARCH_BATCH    256      /* sockets looked for in one pass over /proc */
+#define SEARCH_REST     3        /* after a search, rest so many times as long as it took */
+
+/* Entries are numbered from 1 in the order in which they came; 0 is none. */
+typedef uint64_t entry_number;
 
 struct entry {
 	struct evidence e;
 	uint64_t since;
-	bool wants_owner; /* and may get it */
-	bool searched;	  /* /proc has been asked */
-	bool amendable;	  /* late data may replace it */
-	bool replaced;	  /* late data has replaced it */
+	entry_number other; /* the other end */
+	entry_number next;  /* older, in the same bucket */
+	bool wants_owner;   /* and may get it */
+	bool searched;      /* /proc has been asked */
+	bool amendable;     /* late data may replace it */
+	bool replaced;      /* late data has replaced it */
 };
 
 struct settle {
 	settled_fn settled;
 	void *ctx;
 	uint64_t search_after; /* not before */
-	uint32_t head, tail;   /* entries[head..tail), modulo ROOM */
+	entry_number head;     /* the oldest that waits */
+	entry_number tail;     /* one past the newest */
+	entry_number buckets[BUCKETS];
 	struct entry entries[ROOM];
 };
 
@@ -40,6 +49,7 @@ struct settle *settle_new(settled_fn settled, void *ctx)
 		return NULL;
 	s->settled = settled;
 	s->ctx = ctx;
+	s->head = s->tail = 1;
 	return s;
 }
 
@@ -48,9 +58,15 @@ void settle_free(struct settle *s)
 	free(s);
 }
 
-static struct entry *entry_at(struct settle *s, uint32_t i)
+static struct entry *entry_at(struct settle *s, entry_number i)
 {
 	return &s->entries[i % ROOM];
+}
+
+/* Remembered or waiting: not yet overwritten. */
+static bool is_known(const struct settle *s, entry_number i)
+{
+	return i && i < s->tail && s->tail - i <= ROOM;
 }
 
 /* Both deaths from which tcp_rcv_state_process() may come to answer late data. */
@@ -63,7 +79,7 @@ static bool is_amendable(const struct evidence *e, enum verdict verdict)
 /* The newest amendable death of the same socket; it was the moment before. */
 static void replace(struct settle *s, const struct evidence *by)
 {
-	for (uint32_t i = s->tail; i != s->head; i--) {
+	for (entry_number i = s->tail; i != s->head; i--) {
 		struct entry *entry = entry_at(s, i - 1);
 
 		if (entry->amendable && entry->e.sock_id == by->sock_id) {
@@ -73,12 +89,48 @@ static void replace(struct settle *s, const struct evidence *by)
 	}
 }
 
+/* ---- the other end ----------------------------------------------------------------------- */
+
+/*
+ * Joins the newest entry to what is known of its other end. Each takes the first that comes; the
+ * newest has the choice, and takes a socket that died there before an incident.
+ */
+static void join_other_end(struct settle *s, entry_number newest)
+{
+	struct entry *entry = entry_at(s, newest);
+	entry_number *bucket = &s->buckets[pair_hash(&entry->e.tuple) % BUCKETS];
+
+	for (entry_number i = *bucket; is_known(s, i); i = entry_at(s, i)->next) {
+		struct entry *match = entry_at(s, i);
+
+		if (match->replaced || !pair_matches(&entry->e, &match->e))
+			continue;
+		if (!is_known(s, match->other))
+			match->other = newest;
+		if (!entry->other || (match->e.facts.socket == SOCKET_FULL &&
+				      entry_at(s, entry->other)->e.facts.socket != SOCKET_FULL))
+			entry->other = i;
+	}
+	entry->next = *bucket;
+	*bucket = newest;
+}
+
+static struct entry *other_end(struct settle *s, const struct entry *entry)
+{
+	struct entry *other = entry_at(s, entry->other);
+
+	return is_known(s, entry->other) && !other->replaced ? other : NULL;
+}
+
+/* ---- in and out -------------------------------------------------------------------------- */
+
 static void hand_over_oldest(struct settle *s)
 {
 	struct entry *entry = entry_at(s, s->head++);
+	struct entry *other = other_end(s, entry);
 
 	if (!entry->replaced)
-		s->settled(s->ctx, &entry->e);
+		s->settled(s->ctx, &entry->e, other ? &other->e : NULL);
 }
 
 void settle_add(struct settle *s, const struct evidence *e, uint64_t now)
@@ -96,11 +148,12 @@ void settle_add(struct settle *s, const struct evidence *e, uint64_t now)
 	entry->since = now;
 	entry->amendable = is_amendable(e, verdict);
 	entry->wants_owner = !e->owner.pid && e->inode && e->facts.event == EVENT_DEATH;
+	join_other_end(s, s->tail - 1);
 }
 
 void settle_closer(struct settle *s, uint64_t sock_id, const struct owner *owner)
 {
-	for (uint32_t i = s->head; i != s->tail; i++) {
+	for (entry_number i = s->head; i != s->tail; i++) {
 		struct entry *entry = entry_at(s, i);
 
 		if (!entry->wants_owner || entry->e.sock_id != sock_id)
@@ -128,7 +181,7 @@ void settle_find_owners(struct settle *s, uint64_t now)
 
 	if (now < s->search_after)
 		return;
-	for (uint32_t i = s->head; i != s->tail && n < SEARCH_BATCH; i++) {
+	for (entry_number i = s->head; i != s->tail && n < SEARCH_BATCH; i++) {
 		struct entry *entry = entry_at(s, i);
 
 		if (!entry->wants_owner || entry->searched)
@@ -150,29 +203,45 @@ void settle_find_owners(struct settle *s, uint64_t now)
 	s->search_after += SEARCH_REST * (s->search_after - now);
 }
 
-static uint64_t entry_due(const struct entry *entry)
+/* SYNs that a full queue dropped have no one peer. */
+static bool has_other_end(const struct entry *entry)
 {
-	if (entry->replaced || (!entry->wants_owner && !entry->amendable))
+	return entry->e.tuple.rport != 0;
+}
+
+static bool awaits_owner(const struct entry *entry)
+{
+	return entry && entry->wants_owner;
+}
+
+/* 0: complete. The other end's owner is waited for as its own is. */
+static uint64_t entry_due(struct settle *s, const struct entry *entry)
+{
+	const struct entry *other = other_end(s, entry);
+
+	if (entry->replaced)
 		return 0;
 	if (entry->wants_owner && !entry->searched)
 		return entry->since + SEARCH_PATIENCE;
-	return entry->since + PATIENCE;
+	if (entry->wants_owner || entry->amendable || awaits_owner(other))
+		return entry->since + PATIENCE;
+	return other || !has_other_end(entry) ? 0 : entry->since + PATIENCE;
 }
 
 void settle_hand_over(struct settle *s, uint64_t now, int all)
 {
-	while (s->head != s->tail && (all || now >= entry_due(entry_at(s, s->head))))
+	while (s->head != s->tail && (all || now >= entry_due(s, entry_at(s, s->head))))
 		hand_over_oldest(s);
 }
 
-uint64_t settle_due(const struct settle *s)
+uint64_t settle_due(struct settle *s)
 {
-	const struct entry *oldest = &s->entries[s->head % ROOM];
+	const struct entry *oldest = entry_at(s, s->head);
 	uint64_t due;
 
 	if (s->head == s->tail)
 		return UINT64_MAX;
-	due = entry_due(oldest);
+	due = entry_due(s, oldest);
 	if (oldest->wants_owner && !oldest->searched && s->search_after < due)
 		due = s->search_after;
 	return due;

@@ -2,9 +2,13 @@
 /*
  * Evidence waits here, in order and for some milliseconds at most, until it is complete:
  *
+ * - Both ends of the connection may be on this host: then the other end's evidence comes within
+ *   microseconds, and each line can name the other end.
  * - A connection that a packet or a timer ended has no known owner. If a process still holds the
  *   descriptor, /proc tells which; if it has closed it already, the kernel has told by now.
  * - A reset after close may turn out to be late data: a second record then replaces the first.
+ *
+ * What has been handed over is remembered for a while, for the other ends that die later.
  */
 #ifndef TCPWHY_SETTLE_H
 #define TCPWHY_SETTLE_H
@@ -15,8 +19,11 @@
 
 struct settle;
 
-/* Called for each piece of evidence when nothing more can be learnt about it. */
-typedef void (*settled_fn)(void *ctx, const struct evidence *e);
+/*
+ * Called for each piece of evidence when nothing more can be learnt about it; other is the other
+ * end's evidence or NULL.
+ */
+typedef void (*settled_fn)(void *ctx, const struct evidence *e, const struct evidence *other);
 
 struct settle *settle_new(settled_fn settled, void *ctx); /* NULL: out of memory */
 void settle_free(struct settle *s);
@@ -32,6 +39,6 @@ void settle_find_owners(struct settle *s, uint64_t now);
 void settle_hand_over(struct settle *s, uint64_t now, int all);
 
 /* When settle_hand_over() is due next; UINT64_MAX if nothing waits. */
-uint64_t settle_due(const struct settle *s);
+uint64_t settle_due(struct settle *s);
 
 #endif

@@ -45,8 +45,8 @@ static void say_ms(struct line *l, __u32 ms)
 static const char *state_name(__u8 state)
 {
 	static const char *const names[] = {
-		"?",	     "ESTABLISHED", "SYN_SENT",	  "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2",
-		"TIME_WAIT", "CLOSE",	    "CLOSE_WAIT", "LAST_ACK", "LISTEN",	   "CLOSING",
+		"?",         "ESTABLISHED", "SYN_SENT",   "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2",
+		"TIME_WAIT", "CLOSE",       "CLOSE_WAIT", "LAST_ACK", "LISTEN",    "CLOSING",
 	};
 
 	return state < sizeof(names) / sizeof(names[0]) ? names[state] : names[0];

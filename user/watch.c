@@ -16,24 +16,24 @@
 #include "render_text.h"
 #include "settle.h"
 
-#define SECOND	      1000000000ULL
+#define SECOND        1000000000ULL
 #define LOOK_SOON     (20 * SECOND / 1000) /* at the listeners, while an accept queue is full */
 #define LOOK_SELDOM   SECOND
 #define ROWS_PER_HEAD 20
-#define NEVER	      UINT64_MAX
+#define NEVER         UINT64_MAX
 
 struct watch {
 	const struct options *options;
 	struct capture *capture;
 	struct settle *settle;
 	int epoll, signals, process; /* file descriptors; process: a pidfd under -p, or -1 */
-	uint64_t started, ends;	     /* CLOCK_MONOTONIC, ns */
+	uint64_t started, ends;      /* CLOCK_MONOTONIC, ns */
 	uint64_t next_look, next_row;
 	uint64_t rows;
 	struct capture_counts shown; /* at the last row */
-	bool ended;		     /* by a signal, the time, the count, or the process */
-	bool reader_gone;	     /* stdout was closed: | head */
-	int output_error;	     /* errno of a failed write to stdout */
+	bool ended;                  /* by a signal, the time, the count, or the process */
+	bool reader_gone;            /* stdout was closed: | head */
+	int output_error;            /* errno of a failed write to stdout */
 };
 
 static uint64_t now_ns(void)
@@ -62,12 +62,12 @@ static void take_closer(void *ctx, uint64_t sock_id, const struct owner *owner)
 
 /* ---- what goes out ----------------------------------------------------------------------- */
 
-static void show_evidence(void *ctx, const struct evidence *e)
+static void show_evidence(void *ctx, const struct evidence *e, const struct evidence *other)
 {
 	struct watch *w = ctx;
 
 	if (!w->options->interval_ns)
-		text_evidence(stdout, e, classify(&e->facts));
+		text_evidence(stdout, e, other);
 }
 
 static void flush_output(struct watch *w)

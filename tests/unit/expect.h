@@ -23,7 +23,7 @@
 #define expect_other_verdict(facts, wrong) expect_other_verdict_at(facts, wrong, __FILE__, __LINE__)
 
 /* The text has this part; or has it not. */
-#define expect_part(text, part)	   expect_part_at(text, part, 1, __FILE__, __LINE__)
+#define expect_part(text, part)    expect_part_at(text, part, 1, __FILE__, __LINE__)
 #define expect_no_part(text, part) expect_part_at(text, part, 0, __FILE__, __LINE__)
 
 /* Unsigned numbers, in decimal where cmocka would show hexadecimal. */

@@ -11,9 +11,9 @@
 
 #include "options.h"
 
-#define MAX_ARGS	6
-#define SECOND		1000000000ULL
-#define BEYOND_PIDS	"4194304" /* PID_MAX_LIMIT: the kernel gives smaller ones only */
+#define MAX_ARGS        6
+#define SECOND          1000000000ULL
+#define BEYOND_PIDS     "4194304" /* PID_MAX_LIMIT: the kernel gives smaller ones only */
 #define LONGER_THAN_U64 "99999999999999999999"
 
 /* Parses "tcpwhy" and args, which NULL ends. argp reorders the pointers, so it gets its own. */
@@ -318,7 +318,7 @@ static void help_and_version_are_for_stdout(void **state)
 		const char *args[MAX_ARGS], *said;
 	} asked[] = {
 		{ { "--help" }, "--port=PORT" }, { { "-h" }, "--port=PORT" },
-		{ { "--usage" }, "INTERVAL" },	 { { "--version" }, "tcpwhy " },
+		{ { "--usage" }, "INTERVAL" },   { { "--version" }, "tcpwhy " },
 		{ { "-V" }, "tcpwhy " },
 	};
 	char text[8000];

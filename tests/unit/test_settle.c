@@ -15,11 +15,11 @@
 
 #include "settle.h"
 
-#define MS	  1000000ULL
-#define LONGEST	  (50 * MS)	    /* that anything may wait */
-#define AMENDABLE (10 * MS)	    /* that a death waits for late data */
-#define NOBODYS	  0xffffffffffffULL /* an inode: sockets have 32 bits */
-#define ROOM	  8192		    /* that wait at once */
+#define MS        1000000ULL
+#define LONGEST   (50 * MS)         /* that anything may wait */
+#define AMENDABLE (10 * MS)         /* that a death waits for late data */
+#define NOBODYS   0xffffffffffffULL /* an inode: sockets have 32 bits */
+#define ROOM      8192              /* that wait at once */
 
 /* What was handed over, in order. */
 struct bench {

@@ -444,7 +444,7 @@ static void words_give_times_as_precisely_as_useful(void **state)
 		__u32 ms;
 		const char *words;
 	} times[] = {
-		{ 0, " 0 ms ago" },	   { 999, " 999 ms ago" },  { 1000, " 1.00 s ago" },
+		{ 0, " 0 ms ago" },        { 999, " 999 ms ago" },  { 1000, " 1.00 s ago" },
 		{ 1509, " 1.50 s ago" },   { 9999, " 9.99 s ago" }, { 10000, " 10 s ago" },
 		{ ~0u, " 4294967 s ago" },
 	};
