@@ -35,6 +35,7 @@ USER_OBJECTS := $(USER_SOURCES:user/%.c=$(BUILD)/user/%.o)
 SKELETON := $(BUILD)/tcpwhy.skel.h
 BATS := bats
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
+SLOW_DRIVERS := $(patsubst tests/slow/%.c,$(BUILD)/tests/slow-%,$(wildcard tests/slow/*.c))
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo "  $(1)	$(2)")
@@ -60,6 +61,14 @@ test: setup-test ## install what is missing, build, run all quick tests
 	$(Q)$(MAKE) --no-print-directory tcpwhy $(UNIT_TESTS)
 	$(Q)tests/run.sh
 
+test-slow: setup-test ## special sockets, and the books against the kernel's counters
+	$(Q)$(MAKE) --no-print-directory tcpwhy $(SLOW_DRIVERS)
+	$(Q)tests/run.sh slow
+
+test-real: setup-real ## haproxy, MariaDB, nginx, redis, Go, curl
+	$(Q)$(MAKE) --no-print-directory tcpwhy
+	$(Q)tests/run.sh real
+
 test-pristine: ## make run and make test in a fresh Debian root (debootstrap)
 	$(Q)tools/test-pristine.sh
 
@@ -81,7 +90,7 @@ help: ## this
 	$(Q)awk 'BEGIN { FS = ":.*## " } /^##@/ { print "\n" substr($$0, 5) ":" } \
 		/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
-setup-build setup-test setup-demo:
+setup-build setup-test setup-demo setup-real:
 	$(Q)tools/setup.sh $(@:setup-%=%)
 
 # ---- building ------------------------------------------------------------------------------------
@@ -110,7 +119,12 @@ $(BUILD)/tests/%: tests/unit/%.c $(filter-out $(BUILD)/user/main.o,$(USER_OBJECT
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(USER_CFLAGS) -MD -MP -o $@ $(filter %.c %.o,$^) -lcmocka $(LDLIBS)
 
+$(BUILD)/tests/slow-%: tests/slow/%.c
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(USER_CFLAGS) -MD -MP -o $@ $<
+
 -include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/tests/*.d)
 
-.PHONY: all run demo install test test-pristine setup lint format vmlinux clean help \
-	setup-build setup-test setup-demo
+.PHONY: all run demo install test test-slow test-real test-pristine setup lint format vmlinux clean help \
+	setup-build setup-test setup-demo setup-real

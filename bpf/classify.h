@@ -47,8 +47,11 @@ enum {
 
 enum {
 	ERR_PIPE = 32,
+	ERR_PROTO = 71,
+	ERR_BADMSG = 74,
 	ERR_CONNABORTED = 103,
 	ERR_CONNRESET = 104,
+	ERR_NOTCONN = 107,
 	ERR_TIMEDOUT = 110,
 	ERR_CONNREFUSED = 111,
 };
@@ -92,10 +95,13 @@ RULE was_reset(const struct facts *f)
 	return died(f) && !connecting(f) && (f->err == ERR_CONNRESET || f->err == ERR_PIPE);
 }
 
-/* The RST carried timestamps, so a living socket built it: tcp_send_active_reset(). */
+/*
+ * The RST carried timestamps, so a living socket built it: tcp_send_active_reset(). In SYN_RECV (a
+ * child of Fast Open) nothing is known: tcp_check_req() keeps what it parsed to itself.
+ */
 RULE reset_by_living_socket(const struct facts *f)
 {
-	return has(f, FACT_TSTAMP_OK | FACT_SAW_TSTAMP);
+	return has(f, FACT_TSTAMP_OK | FACT_SAW_TSTAMP) && f->state != ST_SYN_RECV;
 }
 
 /*
@@ -105,6 +111,8 @@ RULE reset_by_living_socket(const struct facts *f)
  */
 RULE reset_looks_stateless(const struct facts *f)
 {
+	if (f->state == ST_SYN_RECV)
+		return 0;
 	if (has(f, FACT_TSTAMP_OK))
 		return !has(f, FACT_SAW_TSTAMP);
 	return (f->unacked > 0 || f->probes_out > 0) && f->heard_ms >= 1000;
@@ -185,7 +193,8 @@ RULE is_linger_zero(const struct facts *f)
 		return 0;
 	if (f->state == ST_FIN_WAIT2 && has(f, FACT_DEAD | FACT_LINGER2_OFF))
 		return 1;
-	return has(f, FACT_LINGER_ZERO | FACT_ATTACHED) && !has(f, FACT_DEAD);
+	return has(f, FACT_LINGER_ZERO) && !has(f, FACT_DEAD) &&
+	       (has(f, FACT_ATTACHED) || has(f, FACT_OWNED));
 }
 
 /*
@@ -205,11 +214,14 @@ RULE is_destroyed(const struct facts *f)
 	return died(f) && f->err == ERR_CONNABORTED;
 }
 
-/* inet_csk_listen_stop() disconnects children that no accept() has given a struct socket. */
+/*
+ * inet_csk_listen_stop() disconnects children that no accept() has given a struct socket. MPTCP's
+ * subflows have none either, but are closed with their lock held.
+ */
 RULE is_listener_closed(const struct facts *f)
 {
 	return died_without_error(f) && !connecting(f) && !has(f, FACT_ATTACHED) &&
-	       !has(f, FACT_DEAD);
+	       !has(f, FACT_DEAD) && !has(f, FACT_OWNED);
 }
 
 /* inet_stream_connect() with AF_UNSPEC calls tcp_disconnect() on an open socket. */
@@ -217,6 +229,25 @@ RULE is_disconnected(const struct facts *f)
 {
 	return died_without_error(f) && !connecting(f) && has(f, FACT_OWNED | FACT_ATTACHED) &&
 	       !fully_closed(f);
+}
+
+/* An orphan that ends without an error, and not in the orderly way. */
+RULE orphan_dropped(const struct facts *f)
+{
+	return died_without_error(f) && !connecting(f) && has(f, FACT_DEAD) &&
+	       f->state != ST_SYN_RECV;
+}
+
+/* tcp_out_of_resources() and __tcp_close() cannot send any more: check_net() */
+RULE is_namespace_gone(const struct facts *f)
+{
+	return orphan_dropped(f) && has(f, FACT_NETNS_GONE);
+}
+
+/* tcp_out_of_resources(), tcp_check_oom(); found by exclusion, so it is likely only. */
+RULE is_out_of_memory(const struct facts *f)
+{
+	return orphan_dropped(f);
 }
 
 /* tcp_keepalive_timer() ignores the probe count when there is a user timeout. */
@@ -234,6 +265,12 @@ RULE is_keepalive_timeout(const struct facts *f)
 RULE is_connect_failed(const struct facts *f)
 {
 	return died_without_error(f) && connecting(f) && f->segs_out == 0 && !fully_closed(f);
+}
+
+/* mptcp_subflow_reset() and others set sk_err themselves. */
+RULE is_protocol_error(const struct facts *f)
+{
+	return died(f) && !connecting(f) && (f->err == ERR_PROTO || f->err == ERR_BADMSG);
 }
 
 /* tcp_rcv_synsent_state_process(): a segment came; an ICMP error leaves segs_in at 0. */
@@ -330,9 +367,10 @@ RULE is_user_timeout(const struct facts *f)
 	return timed_out(f) && f->unacked > 0 && f->user_timeout_ms > 0;
 }
 
+/* Or the SYN-ACK of a child of Fast Open, which snd_nxt does not count. */
 RULE is_retransmit_timeout(const struct facts *f)
 {
-	return timed_out(f) && f->unacked > 0;
+	return timed_out(f) && (f->unacked > 0 || f->state == ST_SYN_RECV);
 }
 
 /* tcp_v4_rcv(), no_tcp_socket */
@@ -370,11 +408,44 @@ RULE is_server_restarted(const struct facts *f)
 	return replied_with_reset(f, SOCKET_LISTEN);
 }
 
+/* tcp_conn_request() looks at the SYN queue before it looks at the accept queue. */
+RULE is_syn_queue_overflow(const struct facts *f)
+{
+	return f->event == EVENT_SYN_DROP && has(f, FACT_SYN_QUEUE_FULL);
+}
+
 /* sk_acceptq_is_full(): tcp_v4_syn_recv_sock() drops the ACK, tcp_conn_request() the SYN. */
 RULE is_accept_overflow(const struct facts *f)
 {
 	return f->event == EVENT_ACK_DROP ||
 	       (f->event == EVENT_SYN_DROP && has(f, FACT_QUEUE_FULL));
+}
+
+/* tcp_synq_overflow() */
+RULE is_syn_cookies(const struct facts *f)
+{
+	return f->event == EVENT_COOKIES;
+}
+
+/* sk_stream_error() turns every write after the end into EPIPE. */
+RULE is_write_after_close(const struct facts *f)
+{
+	return f->event == EVENT_CALL && f->err == ERR_PIPE;
+}
+
+RULE is_not_connected(const struct facts *f)
+{
+	return f->event == EVENT_CALL && f->err == ERR_NOTCONN;
+}
+
+RULE is_call_failed(const struct facts *f)
+{
+	return f->event == EVENT_CALL;
+}
+
+RULE is_bad_descriptor(const struct facts *f)
+{
+	return f->event == EVENT_BAD_FD;
 }
 
 /* tcp_conn_request() and tcp_v4_rcv() drop SYNs for other reasons too: tcp_listendrop(). */
@@ -404,9 +475,10 @@ static inline __attribute__((always_inline)) enum verdict classify(const struct 
 static inline __attribute__((always_inline)) _Bool is_likely(const struct facts *f,
 							     enum verdict verdict)
 {
-	if (verdict == VERDICT_backlog_reset)
+	if (verdict == VERDICT_backlog_reset || verdict == VERDICT_out_of_memory)
 		return 1;
-	return was_reset(f) && !has(f, FACT_TSTAMP_OK) && verdict != VERDICT_reset_after_close;
+	return was_reset(f) && verdict != VERDICT_reset_after_close &&
+	       (!has(f, FACT_TSTAMP_OK) || f->state == ST_SYN_RECV);
 }
 
 /* Does the verdict say that a connection died (else it is an incident)? */

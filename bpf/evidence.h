@@ -18,7 +18,10 @@ enum event {
 	EVENT_DEATH = 1, /* a full socket reached TCP_CLOSE: inet_sock_set_state() */
 	EVENT_RESET,     /* an RST was sent in reply to a segment: tcp_v4_send_reset() */
 	EVENT_ACK_DROP,  /* the ACK that ends a handshake met a full accept queue */
-	EVENT_SYN_DROP,  /* SYNs met a full accept queue (counted from sk_drops) */
+	EVENT_SYN_DROP,  /* a listener dropped SYNs (counted from sk_drops) */
+	EVENT_COOKIES,   /* a listener answered SYNs with cookies: tcp_synq_overflow() */
+	EVENT_CALL,      /* a system call on a socket failed: sock_send_length, sock_recv_length */
+	EVENT_BAD_FD,    /* a system call gave EBADF on a descriptor that was a socket: sys_exit */
 };
 
 /* What kind of socket the event belongs to. */
@@ -52,6 +55,7 @@ enum fact_flag {
 	FACT_SAW_TSTAMP = 1 << 8,  /* the last segment (an RST, perhaps) carried one */
 	FACT_PASSIVE = 1 << 9,     /* born from a listener: we are the server */
 	FACT_REPAIR = 1 << 10,     /* TCP_REPAIR is on (checkpoint and restore) */
+	FACT_NETNS_GONE = 1 << 11, /* its network namespace is being deleted: !check_net() */
 	/* of the segment that was answered or dropped */
 	FACT_SEG_SYN = 1 << 16,
 	FACT_SEG_ACK = 1 << 17,
@@ -61,6 +65,9 @@ enum fact_flag {
 	FACT_QUEUE_FULL = 1 << 20, /* sk_ack_backlog > sk_max_ack_backlog, sk_acceptq_is_full() */
 	FACT_ABORT_OVERFLOW = 1 << 21, /* net.ipv4.tcp_abort_on_overflow is 1 */
 	FACT_EMBRYONIC = 1 << 22, /* reset reason INVALID_SYN: tcp_check_req() gave up a request */
+	FACT_SYN_QUEUE_FULL = 1 << 23, /* requests >= sk_max_ack_backlog, reqsk_queue_is_full() */
+	/* of the call */
+	FACT_SENDING = 1 << 24, /* it was to send; else to receive */
 };
 
 /*
@@ -138,15 +145,22 @@ struct evidence {
 	struct facts facts;
 	struct tuple tuple;
 	struct owner owner;
-	__u32 netns;           /* inode of the network namespace */
-	__u8 keepalive_probes; /* effective TCP_KEEPCNT or net.ipv4.tcp_keepalive_probes */
-	__u8 retries2;         /* net.ipv4.tcp_retries2 */
-	__u16 pad;
+	__u32 netns;              /* inode of the network namespace */
+	__u8 keepalive_probes;    /* effective TCP_KEEPCNT or net.ipv4.tcp_keepalive_probes */
+	__u8 retries2;            /* net.ipv4.tcp_retries2 */
+	__u8 usual_ttl;           /* TTL of the connection's segments, if it was watched; else 0 */
+	__u8 rst_ttl;             /* TTL of the RST that ended it, likewise */
 	__u32 keepalive_time_ms;  /* effective TCP_KEEPIDLE or net.ipv4.tcp_keepalive_time */
 	__u32 keepalive_intvl_ms; /* effective TCP_KEEPINTVL or net.ipv4.tcp_keepalive_intvl */
 	__u32 total_retrans;      /* segments retransmitted in the life of the connection */
 	__u32 backlog;     /* of a listener: connections waiting in accept(), sk_ack_backlog */
 	__u32 backlog_max; /* of a listener: min(listen() backlog, somaxconn) */
+	__u32 somaxconn;   /* of a listener: net.core.somaxconn of its namespace */
+	__u32 syn_queue;   /* of a listener: handshakes under way, icsk_accept_queue.qlen */
+	__u32 full_ms;     /* of a listener: for how long its accept queue has been full */
+	__u32 closed_ms;   /* since our process closed or shut down, if known; else 0 */
+	__s32 call_fd;     /* of EVENT_BAD_FD: the descriptor */
+	__u32 call_nr;     /* of EVENT_BAD_FD: the number of the system call */
 	__u32 seg_len;     /* payload bytes of the segment that was answered or dropped */
 	__u32 snd_una;     /* of a full socket: first sequence number not acknowledged */
 	__u32 snd_nxt;     /* of a full socket: next sequence number to be sent */
@@ -164,7 +178,7 @@ struct closer_record {
 };
 
 _Static_assert(sizeof(struct facts) == 80, "facts are part of the wire format");
-_Static_assert(sizeof(struct evidence) == 240, "evidence is a wire format");
+_Static_assert(sizeof(struct evidence) == 264, "evidence is a wire format");
 _Static_assert(sizeof(struct closer_record) == 48, "closer_record is a wire format");
 
 /* Counters beside the verdicts, per CPU in the kernel. */

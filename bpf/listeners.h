@@ -3,9 +3,13 @@
  * Listeners: whose they are, and which SYNs they dropped.
  *
  * A SYN that meets a full accept queue is dropped without a trace: no tracepoint, no kfree_skb.
- * Only the listener's sk_drops grows, by 1 for a SYN and by 2 for the last ACK of a handshake.
- * The ACKs are seen by kfree_skb, so the rest are SYNs. User space looks at the listeners (the
+ * Only the listener's sk_drops grows. It grows for other segments too, but these are freed in
+ * tcp_v4_rcv() and seen by kfree_skb: so the rest are SYNs. User space looks at the listeners (the
  * iterator below) often while a queue is full, and once a second otherwise.
+ *
+ * Two queues can be full: the accept queue, of connections that wait for accept(), and the SYN
+ * queue, of handshakes under way. A full SYN queue drops SYNs too, or answers them with cookies;
+ * then the listener's ts_recent_stamp moves, once a second at most: tcp_synq_overflow().
  */
 #ifndef TCPWHY_LISTENERS_H
 #define TCPWHY_LISTENERS_H
@@ -16,12 +20,14 @@
 struct listener {
 	struct owner owner;
 	__u32 base;      /* sk_drops when we first saw it */
-	__u32 ack_drops; /* final ACKs dropped since */
+	__u32 accounted; /* of sk_drops since: those that other hooks have shown */
 	__u32 seen;      /* SYNs dropped, as of the last look */
 	__u32 reported;  /* SYNs dropped and reported */
 	__u64 looked_ns; /* time of the last look */
-	__u8 was_full;   /* at the last look */
-	__u8 pad[7];
+	__u64 full_ns;   /* since when the accept queue is full, 0 = it is not */
+	__u32 cookies;   /* ts_recent_stamp at the last look */
+	__u8 syn_full;   /* the SYN queue was full at the last look */
+	__u8 pad[3];
 };
 
 struct {
@@ -54,6 +60,33 @@ static __always_inline struct listener *find_listener(struct tcp_sock *tp)
 	return bpf_sk_storage_get(&listeners, tp, NULL, 0);
 }
 
+static __always_inline __u64 filled_at(struct tcp_sock *tp)
+{
+	__u64 key = port_key(tp);
+	__u64 *when = bpf_map_lookup_elem(&filled, &key);
+
+	return when ? *when : 0;
+}
+
+/* How full the queues are at a look. */
+static __always_inline void note_queues(struct tcp_sock *tp, struct listener *l, __u64 now)
+{
+	if (!queue_is_full(as_sock(tp)))
+		l->full_ns = 0;
+	else if (!l->full_ns)
+		l->full_ns = filled_at(tp) > l->looked_ns ? filled_at(tp) : now;
+	l->syn_full = syn_queue_is_full(tp);
+	l->looked_ns = now;
+}
+
+/* Before the first look at the full queue, the child that filled it tells. */
+static __always_inline __u32 ms_since_full(struct tcp_sock *tp, const struct listener *l, __u64 now)
+{
+	__u64 since = l->full_ns ? l->full_ns : filled_at(tp);
+
+	return since ? (now - since) / 1000000 : 0;
+}
+
 /* NULL if it is not to be watched, or is watched already. */
 static __always_inline struct listener *add_listener(struct tcp_sock *tp)
 {
@@ -64,7 +97,8 @@ static __always_inline struct listener *add_listener(struct tcp_sock *tp)
 	l = bpf_sk_storage_get(&listeners, tp, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (l) {
 		l->base = as_sock(tp)->sk_drops.counter;
-		l->was_full = queue_is_full(as_sock(tp));
+		l->cookies = tp->rx_opt.ts_recent_stamp;
+		note_queues(tp, l, bpf_ktime_get_ns());
 	}
 	return l;
 }
@@ -90,14 +124,6 @@ static __always_inline void note_filled_queue(struct tcp_sock *child)
 	record = reserve_record(RECORD_QUEUE_FULL, sizeof(*record));
 	if (record)
 		send(record);
-}
-
-static __always_inline bool filled_since(struct tcp_sock *tp, __u64 since)
-{
-	__u64 key = port_key(tp);
-	__u64 *when = bpf_map_lookup_elem(&filled, &key);
-
-	return when && *when >= since;
 }
 
 static __always_inline void facts_of_listener(struct facts *f, struct tcp_sock *tp,
@@ -131,20 +157,34 @@ static __always_inline void report_listener(struct tcp_sock *tp, const struct li
 	if (l) {
 		e->owner = l->owner;
 		e->owner.source = OWNER_LISTENER;
+		if (e->facts.flags & FACT_QUEUE_FULL)
+			e->full_ms = ms_since_full(tp, l, e->time_ns);
 	}
 	e->count = n;
 	send(e);
 }
 
+static __always_inline void look_for_cookies(struct tcp_sock *tp, struct listener *l)
+{
+	__u32 stamp = tp->rx_opt.ts_recent_stamp;
+	struct facts facts = {};
+
+	if (stamp == l->cookies)
+		return;
+	l->cookies = stamp;
+	facts_of_listener(&facts, tp, EVENT_COOKIES);
+	report_listener(tp, l, &facts, NULL, 1);
+}
+
 /*
- * Report the SYNs dropped since the last look. The two parts of the sum, sk_drops and ack_drops,
+ * Report the SYNs dropped since the last look. The two parts of the sum, sk_drops and accounted,
  * grow one shortly after the other: so what was not there at the last look is left to the next,
  * but for the last look of all.
  */
 static __always_inline void look_at_listener(struct tcp_sock *tp, struct listener *l, bool last)
 {
 	const struct sock *sk = as_sock(tp);
-	__s32 syns = sk->sk_drops.counter - l->base - 2 * l->ack_drops;
+	__s32 syns = sk->sk_drops.counter - l->base - l->accounted;
 	__s32 sure = last || syns < (__s32)l->seen ? syns : (__s32)l->seen;
 	__u64 now = bpf_ktime_get_ns();
 	struct facts facts = {};
@@ -152,15 +192,16 @@ static __always_inline void look_at_listener(struct tcp_sock *tp, struct listene
 	l->seen = syns > 0 ? syns : 0;
 	if (sure > (__s32)l->reported) {
 		facts_of_listener(&facts, tp, EVENT_SYN_DROP);
-		if (l->was_full || filled_since(tp, l->looked_ns))
+		if (l->full_ns || filled_at(tp) >= l->looked_ns)
 			facts.flags |= FACT_QUEUE_FULL;
+		if (l->syn_full || syn_queue_is_full(tp))
+			facts.flags |= FACT_SYN_QUEUE_FULL;
 		report_listener(tp, l, &facts, NULL, sure - l->reported);
 		l->reported = sure;
 	}
-	if (l->seen == l->reported) {
-		l->was_full = queue_is_full(sk);
-		l->looked_ns = now;
-	}
+	if (l->seen == l->reported)
+		note_queues(tp, l, now);
+	look_for_cookies(tp, l);
 }
 
 #endif

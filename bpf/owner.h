@@ -12,22 +12,30 @@
 
 #include "sock.h"
 
-#define CLOSERS 32768 /* a power of two: 500 closes a second, for the minute of TIME_WAIT */
+#define CLOSER_SETS                                                                                \
+	8192 /* a power of two; times the ways: 500 closes a second for TIME_WAIT's minute */
+#define CLOSER_WAYS 4 /* a power of two */
 
 /*
- * One slot a hash value; a newcomer overwrites. A slot is believed only if its key, hash and both
- * ports, is the socket's, so the table forgets but does not lie.
+ * A cache of sets: in its set, a newcomer takes the place of the oldest. A way is believed only if
+ * its key, hash and both ports, is the socket's, so the table forgets but does not lie.
  */
 struct closer {
 	__u64 key;
 	struct owner owner;
+	__u32 jiffies; /* when it closed */
+	__u32 pad;
+};
+
+struct closer_set {
+	struct closer ways[CLOSER_WAYS];
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, CLOSERS);
+	__uint(max_entries, CLOSER_SETS);
 	__type(key, __u32);
-	__type(value, struct closer);
+	__type(value, struct closer_set);
 } closers SEC(".maps");
 
 /* Sockets that died with their owner unknown, until tcp_destroy_sock tells: sock_id → time. */
@@ -63,37 +71,68 @@ static __always_inline __u64 closer_key(const struct sock *sk, __u16 lport)
 	return (__u64)sk->__sk_common.skc_hash << 32 | (__u32)remote_port(sk) << 16 | lport;
 }
 
-static __always_inline struct closer *closer_slot(__u64 key)
+static __always_inline struct closer_set *closer_set(__u64 key)
 {
-	__u32 slot = key >> 32 & (CLOSERS - 1);
+	__u32 set = key >> 32 & (CLOSER_SETS - 1);
 
-	return bpf_map_lookup_elem(&closers, &slot);
+	return bpf_map_lookup_elem(&closers, &set);
+}
+
+/* The way that has the key already, or else the oldest. */
+static __always_inline struct closer *closer_place(struct closer_set *set, __u64 key, __u32 now)
+{
+	__u32 oldest = 0, age = 0;
+
+	for (__u32 i = 0; i < CLOSER_WAYS; i++) {
+		if (set->ways[i].key == key)
+			return &set->ways[i];
+		if (now - set->ways[i].jiffies > age) {
+			age = now - set->ways[i].jiffies;
+			oldest = i;
+		}
+	}
+	return &set->ways[oldest & (CLOSER_WAYS - 1)];
 }
 
 /* The process closed or shut down its end: the last time that it can be seen. */
 static __always_inline void remember_closer(struct tcp_sock *tp)
 {
 	__u64 key = closer_key(as_sock(tp), local_port(tp));
-	struct closer *closer = closer_slot(key);
+	struct closer_set *set = closer_set(key);
+	__u32 now = bpf_jiffies64();
+	struct closer *closer;
 
-	if (!closer)
+	if (!set)
 		return;
+	closer = closer_place(set, key, now);
 	closer->key = 0;
 	barrier();
 	owner_of_current(&closer->owner);
+	closer->jiffies = now;
 	barrier();
 	closer->key = key;
 }
 
-static __always_inline void recall_closer(struct owner *o, const struct sock *sk, __u16 lport)
+static __always_inline struct closer *find_closer(const struct sock *sk, __u16 lport)
 {
 	__u64 key = closer_key(sk, lport);
-	struct closer *closer = closer_slot(key);
+	struct closer_set *set = closer_set(key);
 
-	if (!closer || closer->key != key)
+	if (!set)
+		return NULL;
+	for (__u32 i = 0; i < CLOSER_WAYS; i++)
+		if (set->ways[i].key == key)
+			return &set->ways[i];
+	return NULL;
+}
+
+static __always_inline void owner_from_closer(struct evidence *e, const struct closer *closer)
+{
+	if (!closer)
 		return;
-	*o = closer->owner;
-	o->source = OWNER_CLOSER;
+	e->owner = closer->owner;
+	e->owner.source = OWNER_CLOSER;
+	e->closed_ms = ms_since(closer->jiffies);
 }
 
 static __always_inline bool closing_state(__u8 state)
@@ -104,21 +143,23 @@ static __always_inline bool closing_state(__u8 state)
 
 /*
  * A listener's children are closed by the task that closes the listener, which holds the lock of
- * the listener and not theirs; a child in SYN_RECV may instead meet its end in a softirq.
+ * the listener and not theirs; a child in SYN_RECV may instead meet its end in a softirq, unless
+ * it is one of Fast Open, which waits in the queue.
  */
-static __always_inline bool closed_with_listener(const struct facts *f)
+static __always_inline bool closed_with_listener(const struct facts *f, struct tcp_sock *tp)
 {
-	return is_listener_closed(f) && f->state != ST_SYN_RECV;
+	return is_listener_closed(f) && (f->state != ST_SYN_RECV || tp->fastopen_rsk);
 }
 
 /* Of a full socket that has died. ss -K holds the lock too, and is not the owner. */
-static __always_inline void owner_of_death(struct owner *o, struct tcp_sock *tp,
-					   const struct facts *f)
+static __always_inline void owner_of_death(struct evidence *e, struct tcp_sock *tp)
 {
-	if ((has(f, FACT_OWNED) && f->err != ERR_CONNABORTED) || closed_with_listener(f))
-		owner_of_current(o);
+	const struct facts *f = &e->facts;
+
+	if ((has(f, FACT_OWNED) && f->err != ERR_CONNABORTED) || closed_with_listener(f, tp))
+		owner_of_current(&e->owner);
 	else if (closing_state(f->state))
-		recall_closer(o, as_sock(tp), local_port(tp));
+		owner_from_closer(e, find_closer(as_sock(tp), local_port(tp)));
 }
 
 static __always_inline void await_owner(struct tcp_sock *tp)

@@ -112,6 +112,8 @@ static __always_inline __u32 sock_flags(const struct tcp_sock *tp)
 	flags |= FLAG_IF(BPF_CORE_READ_BITFIELD(tp, rx_opt.saw_tstamp), FACT_SAW_TSTAMP);
 	flags |= FLAG_IF(is_passive(tp), FACT_PASSIVE);
 	flags |= FLAG_IF(BPF_CORE_READ_BITFIELD(tp, repair), FACT_REPAIR);
+	if (flags & FACT_DEAD && sk->__sk_common.skc_state != BPF_TCP_FIN_WAIT2)
+		flags |= FLAG_IF(netns_is_gone(sk->__sk_common.skc_net.net), FACT_NETNS_GONE);
 	return flags;
 }
 
@@ -121,6 +123,33 @@ static __always_inline __u32 unread_bytes(const struct tcp_sock *tp, __u32 flags
 	__s32 unread = tp->rcv_nxt - tp->copied_seq - !!(flags & FACT_PEER_FIN);
 
 	return unread > 0 ? unread : 0;
+}
+
+/* The message socket of an MPTCP subflow, which is what the process has; else NULL. */
+static __always_inline const struct mptcp_sock *message_sock(const struct tcp_sock *tp)
+{
+	struct mptcp_subflow_context *subflow;
+
+	if (!bpf_core_field_exists(tp->is_mptcp) || !tp->is_mptcp)
+		return NULL;
+	subflow = tp->inet_conn.icsk_ulp_data;
+	return (const void *)BPF_CORE_READ(subflow, conn);
+}
+
+/* What the process did, it did to the message socket. */
+static __always_inline void facts_of_message_sock(struct facts *f, const struct mptcp_sock *msk)
+{
+	const struct sock *sk = (const void *)msk;
+	__u64 bits = BPF_CORE_READ(sk, __sk_common.skc_flags);
+	__u64 linger = bits >> SOCK_LINGER & 1;
+
+	f->shutdown = BPF_CORE_READ(sk, sk_shutdown) & SHUT_BOTH;
+	f->flags &= ~(FACT_LINGER_ZERO | FACT_ATTACHED);
+	f->flags |= FLAG_IF(linger & (BPF_CORE_READ(sk, sk_lingertime) == 0), FACT_LINGER_ZERO);
+	f->flags |= FLAG_IF(BPF_CORE_READ(sk, sk_socket), FACT_ATTACHED);
+	if (bpf_core_field_exists(msk->bytes_consumed))
+		f->unread +=
+			BPF_CORE_READ(msk, bytes_received) - BPF_CORE_READ(msk, bytes_consumed);
 }
 
 /* The facts of a full socket that has just died, or is about to. */
@@ -150,6 +179,8 @@ static __always_inline void facts_of_sock(struct facts *f, const struct tcp_sock
 	f->retransmits = icsk->icsk_retransmits;
 	f->bytes_acked = tp->bytes_acked;
 	f->bytes_received = tp->bytes_received;
+	if (message_sock(tp))
+		facts_of_message_sock(f, message_sock(tp));
 }
 
 /* Works for minisocks too: only struct sock_common is read. */
@@ -177,6 +208,26 @@ static __always_inline __u32 netns_of_sock(const struct sock *sk)
 static __always_inline bool queue_is_full(const struct sock *sk)
 {
 	return sk->sk_ack_backlog > sk->sk_max_ack_backlog; /* sk_acceptq_is_full() */
+}
+
+static __always_inline __u32 requests_under_way(struct tcp_sock *tp)
+{
+	return tp->inet_conn.icsk_accept_queue.qlen.counter; /* inet_csk_reqsk_queue_len() */
+}
+
+/*
+ * Does tcp_conn_request() drop SYNs for want of room in the SYN queue? With cookies it never does.
+ * Without, the limit is the backlog, and strangers are kept out of the last quarter of
+ * net.ipv4.tcp_max_syn_backlog.
+ */
+static __always_inline bool syn_queue_is_full(struct tcp_sock *tp)
+{
+	const struct netns_ipv4 *ns = &as_sock(tp)->__sk_common.skc_net.net->ipv4;
+	__u32 max = ns->sysctl_max_syn_backlog, n = requests_under_way(tp);
+
+	if (ns->sysctl_tcp_syncookies)
+		return false;
+	return n >= as_sock(tp)->sk_max_ack_backlog || n > max - (max >> 2);
 }
 
 /* The settings that a socket leaves at 0 are those of its namespace. */
@@ -218,6 +269,8 @@ static __always_inline void details_of_listener(struct evidence *e, struct tcp_s
 	e->netns = netns_of_sock(sk);
 	e->backlog = sk->sk_ack_backlog;
 	e->backlog_max = sk->sk_max_ack_backlog;
+	e->syn_queue = requests_under_way(tp);
+	e->somaxconn = sk->__sk_common.skc_net.net->core.sysctl_somaxconn;
 	tuple_of_sock(&e->tuple, sk, local_port(tp));
 }
 

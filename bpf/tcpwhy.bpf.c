@@ -14,11 +14,20 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_tracing.h>
 
+#include "calls.h"
 #include "emit.h"
 #include "filter.h"
 #include "listeners.h"
 #include "owner.h"
 #include "sock.h"
+#include "ttl.h"
+
+const volatile bool watch_ttl = false; /* --errors: on_probe is loaded */
+
+#define EAGAIN       11
+#define ENOMEM       12
+#define EBUSY        16
+#define EHOSTUNREACH 113
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -33,7 +42,9 @@ static __always_inline void send_death(struct tcp_sock *tp, const struct facts *
 		return;
 	details_of_sock(e, tp);
 	e->seg_len = seg_len;
-	owner_of_death(&e->owner, tp, facts);
+	if (watch_ttl)
+		recall_ttls(e, tp);
+	owner_of_death(e, tp);
 	if (!e->owner.pid && e->inode)
 		await_owner(tp);
 	send(e);
@@ -52,6 +63,8 @@ static __always_inline void on_death(struct tcp_sock *tp, int state)
 	count_verdict(judgement, 1);
 	if (judgement & WORTH_A_RECORD)
 		send_death(tp, &facts, 0);
+	if (watch_ttl)
+		forget_ttls(tp);
 }
 
 /*
@@ -140,7 +153,8 @@ int BPF_PROG(on_set_state, struct sock *sk, int old, int new)
 		on_close(tp);
 		break;
 	case BPF_TCP_SYN_RECV:
-		note_filled_queue(tp);
+		if (old == BPF_TCP_LISTEN) /* else it has connected to itself */
+			note_filled_queue(tp);
 		break;
 	case BPF_TCP_SYN_SENT:
 		if (current_is_watched())
@@ -181,15 +195,15 @@ static __always_inline void on_reset_by_time_wait(struct sock *sk, struct sk_buf
 {
 	struct inet_timewait_sock *tw = (struct inet_timewait_sock *)sk;
 	__u16 lport = bpf_ntohs(BPF_CORE_READ(tw, tw_sport));
-	struct owner owner = {};
 	struct facts facts = {};
+	struct closer *closer;
 	struct segment seg;
 	struct evidence *e;
 
 	if (!pass_ports(lport, remote_port(sk)))
 		return;
-	recall_closer(&owner, sk, lport);
-	if (filter_pid && owner.pid != filter_pid)
+	closer = find_closer(sk, lport);
+	if (filter_pid && (!closer || closer->owner.pid != filter_pid))
 		return;
 	count(COUNT_RESETS_SENT, 1);
 	read_segment(&seg, skb);
@@ -203,7 +217,7 @@ static __always_inline void on_reset_by_time_wait(struct sock *sk, struct sk_buf
 		return;
 	e->sock_id = (__u64)sk;
 	e->netns = netns_of_sock(sk);
-	e->owner = owner;
+	owner_from_closer(e, closer);
 	details_of_segment(e, &seg);
 	send(e);
 }
@@ -275,14 +289,29 @@ int BPF_PROG(on_receive_reset, struct sock *sk)
 
 /* ---- retransmissions ------------------------------------------------------------------------- */
 
-SEC("tp_btf/tcp_retransmit_skb")
-int BPF_PROG(on_retransmit_skb, struct sock *sk, struct sk_buff *skb)
+static __always_inline void on_retransmit(struct sock *sk, struct sk_buff *skb)
 {
 	struct tcp_skb_cb *cb = (struct tcp_skb_cb *)&skb->cb[0]; /* TCP_SKB_CB() */
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 
 	if (tp && pass_sock(tp))
 		count(COUNT_RETRANS, BPF_CORE_READ(cb, tcp_gso_segs));
+}
+
+/* To 6.16: only what was sent. One of the two is loaded, by the number of arguments in BTF. */
+SEC("tp_btf/tcp_retransmit_skb")
+int BPF_PROG(on_retransmit_skb, struct sock *sk, struct sk_buff *skb)
+{
+	on_retransmit(sk, skb);
+	return 0;
+}
+
+/* From 6.17 also what could not be sent; these errors come before __tcp_retransmit_skb() counts. */
+SEC("tp_btf/tcp_retransmit_skb")
+int BPF_PROG(on_retransmit_skb_err, struct sock *sk, struct sk_buff *skb, int err)
+{
+	if (err != -EBUSY && err != -EAGAIN && err != -ENOMEM && err != -EHOSTUNREACH)
+		on_retransmit(sk, skb);
 	return 0;
 }
 
@@ -296,7 +325,45 @@ int BPF_PROG(on_retransmit_synack, struct sock *listener)
 	return 0;
 }
 
-/* ---- the last ACK of a handshake, dropped ---------------------------------------------------- */
+/* ---- segments that a listener dropped -------------------------------------------------------- */
+
+/*
+ * How much sk_drops has grown for a segment that was freed with the listener as its socket, by
+ * 1 in tcp_v4_rcv() (discard_and_relse) and, if a child could not be made, by another one in
+ * tcp_v4_syn_recv_sock(). A cookie's ACK is freed in cookie_v4_check(), after that one alone.
+ * What tcp_rcv_state_process() discards is not counted: it gives TCP_FLAGS.
+ */
+static __always_inline __u32 drops_of(int reason, bool queue_full)
+{
+	if (reason == drop_reason_listen_overflow())
+		return 2;
+	if (reason == drop_reason_no_socket())
+		return queue_full;
+	return reason != drop_reason_tcp_flags();
+}
+
+static __always_inline bool drops_handshake(int reason, bool queue_full)
+{
+	return reason == drop_reason_listen_overflow() ||
+	       (reason == drop_reason_no_socket() && queue_full);
+}
+
+/* By a socket filter, IPsec, a minimal TTL...; a SYN that came again gives no reason. */
+static __always_inline void on_filtered_syn(struct tcp_sock *tp, struct sk_buff *skb,
+					    const struct listener *l, int reason)
+{
+	struct facts facts = { .event = EVENT_SYN_DROP, .socket = SOCKET_LISTEN };
+	struct segment seg;
+
+	if (reason == drop_reason_not_specified() || reason == drop_reason_tcp_flags())
+		return;
+	read_segment(&seg, skb);
+	if ((seg.flags & (FACT_SEG_SYN | FACT_SEG_ACK)) != FACT_SEG_SYN)
+		return;
+	facts.state = BPF_TCP_LISTEN;
+	facts.flags = seg.flags;
+	report_listener(tp, l, &facts, &seg, 1);
+}
 
 SEC("tp_btf/kfree_skb")
 int BPF_PROG(on_kfree_skb, struct sk_buff *skb, void *location, int reason, struct sock *listener)
@@ -305,21 +372,69 @@ int BPF_PROG(on_kfree_skb, struct sk_buff *skb, void *location, int reason, stru
 	struct tcp_sock *tp;
 	struct segment seg;
 	struct listener *l;
+	bool full;
 
-	if (reason != drop_reason_listen_overflow() || sock_kind(listener) != SOCKET_LISTEN)
+	if (!listener || sock_kind(listener) != SOCKET_LISTEN)
 		return 0;
-	tp = listener ? bpf_skc_to_tcp_sock(listener) : NULL;
+	tp = bpf_skc_to_tcp_sock(listener);
 	if (!tp || !pass_sock(tp))
 		return 0;
+	full = queue_is_full(as_sock(tp));
 	l = find_listener(tp);
 	if (l)
-		__sync_fetch_and_add(&l->ack_drops, 1);
+		__sync_fetch_and_add(&l->accounted, drops_of(reason, full));
+	if (!drops_handshake(reason, full)) {
+		on_filtered_syn(tp, skb, l, reason);
+		return 0;
+	}
 	facts_of_listener(&facts, tp, EVENT_ACK_DROP);
-	if (facts.flags & FACT_ABORT_OVERFLOW)
+	if (facts.flags & FACT_ABORT_OVERFLOW && reason == drop_reason_listen_overflow())
 		return 0; /* answered by an RST, and seen there */
 	read_segment(&seg, skb);
 	facts.flags |= seg.flags;
 	report_listener(tp, l, &facts, &seg, 1);
+	return 0;
+}
+
+/* ---- what the application saw; only under --errors ------------------------------------------- */
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(on_send_length, struct sock *sk, int ret)
+{
+	on_call(sk, ret, FACT_SENDING);
+	return 0;
+}
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(on_recv_length, struct sock *sk, int ret)
+{
+	on_call(sk, ret, 0);
+	return 0;
+}
+
+SEC("tp_btf/tcp_probe")
+int BPF_PROG(on_probe, struct sock *sk, struct sk_buff *skb)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	if (tp && pass_sock(tp))
+		note_ttl(tp, skb);
+	return 0;
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(on_sys_enter, struct pt_regs *regs, long nr)
+{
+	if (nr == SYSCALL_CLOSE && current_is_watched())
+		on_close_fd(SYSCALL_ARG1(regs));
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
+{
+	if (ret == -EBADF && current_is_watched())
+		on_bad_fd(SYSCALL_ARG1(regs), SYSCALL_NR(regs));
 	return 0;
 }
 
@@ -329,15 +444,19 @@ SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(on_destroy_sock, struct sock *sk)
 {
 	struct closer_record *record;
+	struct owner owner = {};
 
 	count(COUNT_DESTROYED, 1);
 	if (!owner_awaited(sk) || !sk->sk_lock.owned)
+		return 0;
+	owner_of_current(&owner);
+	if (!owner.pid) /* a kernel thread, as of MPTCP */
 		return 0;
 	record = reserve_record(RECORD_CLOSER, sizeof(*record));
 	if (!record)
 		return 0;
 	record->sock_id = (__u64)sk;
-	owner_of_current(&record->owner);
+	record->owner = owner;
 	send(record);
 	return 0;
 }
@@ -387,7 +506,7 @@ int look_at_listeners(struct bpf_iter__bpf_sk_storage_map *ctx)
 	if (!tp || !pass_pid(tp))
 		return 0;
 	look_at_listener(tp, l, last_look);
-	if (queue_is_full(as_sock(tp)))
+	if (queue_is_full(as_sock(tp)) || syn_queue_is_full(tp))
 		listeners_full++;
 	return 0;
 }

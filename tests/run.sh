@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Runs the quick tests, in the order of the layers, and sums up: "N passed, N failed, N skipped".
-# Arguments choose among: unit e2e. Exit status 0 only if nothing failed.
+# Arguments choose among: unit e2e (without any, these two), slow, and real. Exit status 0 only if
+# nothing failed.
 
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
@@ -51,16 +52,29 @@ unit() {
 	done
 }
 
-e2e() {
+# run_bats FILE...
+run_bats() {
 	local test
 	if [ "$(id -u)" != 0 ]; then
 		echo "ok end-to-end tests # SKIP they need root" | tee "$log"
 		count_tap
 		return
 	fi
-	for test in tests/e2e/*.bats; do
+	for test; do
 		BATS_LIB_PATH=/usr/lib/bats run_tap "${test##*/}" bats --tap "$test"
 	done
+}
+
+e2e() {
+	run_bats tests/e2e/*.bats
+}
+
+slow() {
+	run_bats tests/slow/*.bats
+}
+
+real() {
+	run_bats tests/real/*.bats
 }
 
 for suite in "${@:-unit e2e}"; do

@@ -12,6 +12,8 @@ build='gcc make clang llvm libbpf-dev libelf-dev zlib1g-dev libc6-dev bpftool pk
 demo='iproute2 nftables python3'
 test='bats bats-assert bats-support libcmocka-dev iproute2 nftables procps util-linux python3 redis-server strace tmux
 shellcheck clang-format codespell'
+real='bats bats-assert bats-support curl golang-github-go-sql-driver-mysql-dev golang-go haproxy hping3 iproute2
+mariadb-client mariadb-server nftables nginx-light procps python3 redis-server redis-tools util-linux'
 
 policy=/usr/sbin/policy-rc.d # asked by package scripts before they start a service: invoke-rc.d(8)
 own_policy=
@@ -61,19 +63,24 @@ install()
 	fi
 	apt update
 	apt install -y --no-install-recommends "$@"
-	case " $* " in
-	*' redis-server '*)
-		! command -v systemctl >/dev/null || systemctl --quiet disable redis-server >"$log" 2>&1 || :
-		;;
-	esac
+	! command -v systemctl >/dev/null || for package; do
+		case $package in
+		haproxy | redis-server) unit=$package ;;
+		mariadb-server) unit=mariadb ;;
+		nginx-light) unit=nginx ;;
+		*) continue ;;
+		esac
+		systemctl --quiet disable "$unit" >"$log" 2>&1 || :
+	done
 }
 
 case "${1-} $#" in
 'build 1') wanted=$build ;;
 'demo 1') wanted="$build $demo" ;;
 'test 1') wanted="$build $test" ;;
+'real 1') wanted="$build $real" ;;
 *)
-	echo 'usage: tools/setup.sh build|demo|test' >&2
+	echo 'usage: tools/setup.sh build|demo|test|real' >&2
 	exit 2
 	;;
 esac

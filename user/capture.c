@@ -34,6 +34,27 @@ static int print_libbpf(enum libbpf_print_level level, const char *format, va_li
 
 /* ---- loading ----------------------------------------------------------------------------- */
 
+static void load_if(struct bpf_program *prog, bool condition)
+{
+	bpf_program__set_autoload(prog, condition);
+}
+
+/* Hooks that cost something for each call are there only if asked for. */
+static void choose_programs(struct capture *c, const struct capture_settings *settings)
+{
+	bool calls = settings->errors, syscalls = settings->errors && settings->pid;
+	bool retransmit_has_err = kernel_tracepoint_args("tcp_retransmit_skb") > 2;
+
+	load_if(c->skel->progs.on_retransmit_skb, !retransmit_has_err);
+	load_if(c->skel->progs.on_retransmit_skb_err, retransmit_has_err);
+	load_if(c->skel->progs.on_send_length, calls);
+	load_if(c->skel->progs.on_recv_length, calls);
+	load_if(c->skel->progs.on_probe, calls);
+	load_if(c->skel->progs.on_sys_enter, syscalls);
+	load_if(c->skel->progs.on_sys_exit, syscalls);
+	c->skel->rodata->watch_ttl = calls;
+}
+
 static int open_skeleton(struct capture *c, const struct capture_settings *settings,
 			 struct failure *why)
 {
@@ -45,6 +66,7 @@ static int open_skeleton(struct capture *c, const struct capture_settings *setti
 	c->skel->rodata->filter_port = settings->port;
 	c->skel->rodata->filter_pid = settings->pid;
 	c->skel->rodata->show_orderly = settings->orderly;
+	choose_programs(c, settings);
 	/* Iterators run when they are read, see below. */
 	bpf_program__set_autoattach(c->skel->progs.find_sockets, false);
 	bpf_program__set_autoattach(c->skel->progs.look_at_listeners, false);

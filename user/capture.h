@@ -17,6 +17,7 @@ struct capture_settings {
 	uint32_t
 		pid; /* only this process (thread group id in the initial PID namespace); 0 = all */
 	bool orderly; /* records for orderly ends too */
+	bool errors;  /* failed calls of the application too; needs a port or a PID */
 	bool verbose; /* libbpf's messages to stderr */
 };
 

@@ -85,6 +85,25 @@ static int check_btf(struct btf **btf, struct failure *why)
 		release(), strerror(errno));
 }
 
+/* btf_trace_NAME is a typedef of a pointer to the function that a probe is; its first is void *. */
+int kernel_tracepoint_args(const char *name)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	const struct btf_type *type;
+	char typedef_name[64];
+	int args = -1;
+	__s32 id;
+
+	snprintf(typedef_name, sizeof(typedef_name), "btf_trace_%s", name);
+	id = btf ? btf__find_by_name_kind(btf, typedef_name, BTF_KIND_TYPEDEF) : -1;
+	if (id > 0) {
+		type = btf__type_by_id(btf, btf__type_by_id(btf, id)->type);
+		args = btf_vlen(btf__type_by_id(btf, type->type)) - 1;
+	}
+	btf__free(btf);
+	return args;
+}
+
 static int check_tracepoints(const struct btf *btf, struct failure *why)
 {
 	char type[64];

@@ -11,6 +11,9 @@
 /* 0, or -1 and *why: privileges, then BTF, then tracepoints, then features. */
 int kernel_check(struct failure *why);
 
+/* How many arguments a tracepoint has, by BTF; -1 if there is no such tracepoint. */
+int kernel_tracepoint_args(const char *name);
+
 /* May this process read which sockets another user's process holds? If not, some stay unnamed. */
 bool kernel_shows_descriptors(void);
 

@@ -42,6 +42,11 @@ static const struct argp_option described[] = {
 	{ "port", 'P', "PORT", 0, "Only connections with this port at either end", 1 },
 	{ "pid", 'p', "PID", 0, "Only connections of this process (all its threads)", 1 },
 	{ "all", 'a', 0, 0, "A line for orderly ends too", 1 },
+	{ "errors", 'e', 0, 0,
+	  "Failed calls of the process too: EPIPE, ECONNRESET, ETIMEDOUT, ENOTCONN, and with -p "
+	  "EBADF; "
+	  "needs -p or -P, since it costs something for each call",
+	  1 },
 	{ 0, 0, 0, 0, "How long:", 2 },
 	{ "duration", 'd', "SECONDS", 0, "End after so many seconds", 2 },
 	{ 0, 0, 0, 0, "Other:", 3 },
@@ -152,6 +157,17 @@ static int parse_positional(struct parse *p, const char *text, unsigned int posi
 	}
 }
 
+static int check_together(struct parse *p)
+{
+	const struct options *o = p->options;
+
+	if (o->errors && !o->port && !o->pid)
+		return failed(p->why, EXIT_USAGE,
+			      "-e (--errors) needs -p or -P: it costs something for each call and "
+			      "segment");
+	return 0;
+}
+
 static error_t parse_one(int key, char *arg, struct argp_state *state)
 {
 	struct parse *p = state->input;
@@ -166,6 +182,12 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 		break;
 	case 'a':
 		p->options->orderly = true;
+		break;
+	case 'e':
+		p->options->errors = true;
+		break;
+	case ARGP_KEY_END:
+		err = check_together(p);
 		break;
 	case 'd':
 		err = parse_duration(p, arg);

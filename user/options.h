@@ -17,6 +17,7 @@ struct options {
 	enum command command;
 	uint16_t port;        /* -P, 0 = all */
 	uint32_t pid;         /* -p, thread group id, 0 = all */
+	bool errors;          /* -e */
 	bool orderly;         /* -a */
 	bool verbose;         /* -v */
 	uint64_t duration_ns; /* -d, 0 = until a signal */

@@ -61,23 +61,52 @@ static void found(struct search *s, __u64 inode, int pid)
 	}
 }
 
-static void search_process(struct search *s, int pid)
+/* Returns whether there are any descriptors. */
+static bool search_descriptors(struct search *s, int pid, const char *path)
 {
 	struct dirent *entry;
-	char path[64];
-	DIR *dir;
+	bool any = false;
+	DIR *dir = opendir(path);
 
-	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
-	dir = opendir(path);
 	if (!dir)
-		return;
+		return false;
 	while (s->missing && (entry = readdir(dir))) {
 		__u64 inode = socket_inode(dirfd(dir), entry->d_name);
 
+		any = any || entry->d_name[0] != '.';
 		if (inode)
 			found(s, inode, pid);
 	}
 	closedir(dir);
+	return any;
+}
+
+/* A process whose first thread has ended shows its descriptors at the other threads only. */
+static void search_threads(struct search *s, int pid)
+{
+	struct dirent *entry;
+	char path[320];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	if (!dir)
+		return;
+	while (s->missing && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%s/fd", pid, entry->d_name);
+		if (entry->d_name[0] != '.' && search_descriptors(s, pid, path))
+			break;
+	}
+	closedir(dir);
+}
+
+static void search_process(struct search *s, int pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	if (!search_descriptors(s, pid, path))
+		search_threads(s, pid);
 }
 
 void owner_find(const __u64 *inodes, struct owner *owners, size_t n)

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "classify.h"
+
 /* ---- addresses --------------------------------------------------------------------------- */
 
 /* IPv4 addresses in the form in which an IPv6 socket would carry them. */
@@ -60,15 +62,33 @@ static bool between(__u32 seq, __u32 from, __u32 to)
 	return seq - from <= to - from;
 }
 
-/* The evidence of a full socket has its sequence numbers; an incident has those of a segment. */
-static bool of_full_socket(const struct evidence *e)
+/* The death of a full socket has its sequence numbers; an incident has those of a segment. */
+static bool is_death(const struct evidence *e)
 {
-	return e->facts.socket == SOCKET_FULL;
+	return e->facts.socket == SOCKET_FULL &&
+	       (e->facts.event == EVENT_DEATH || e->facts.event == EVENT_RESET);
 }
 
+static bool is_about_segment(const struct evidence *e)
+{
+	return e->facts.socket != SOCKET_FULL &&
+	       (e->facts.event == EVENT_RESET || e->facts.event == EVENT_ACK_DROP);
+}
+
+bool pair_possible(const struct evidence *e)
+{
+	return e->tuple.lport && e->tuple.rport && (is_death(e) || is_about_segment(e));
+}
+
+/*
+ * A socket that was handed over in FIN_WAIT2 did not see the peer's FIN come: TIME_WAIT's minisock
+ * acknowledged it.
+ */
 static bool expects_of(const struct evidence *receiver, const struct evidence *sender)
 {
-	return between(receiver->rcv_nxt, sender->snd_una, sender->snd_nxt);
+	__u32 fin = receiver->facts.state == ST_FIN_WAIT2 && !has(&receiver->facts, FACT_PEER_FIN);
+
+	return between(receiver->rcv_nxt, sender->snd_una - fin, sender->snd_nxt);
 }
 
 /* A keepalive probe repeats the last number that was acknowledged: tcp_xmit_probe_skb(). */
@@ -79,11 +99,11 @@ static bool was_sent_by(const struct evidence *incident, const struct evidence *
 
 bool pair_matches(const struct evidence *a, const struct evidence *b)
 {
-	if (!a->tuple.rport || !opposite(&a->tuple, &b->tuple))
+	if (!pair_possible(a) || !pair_possible(b) || !opposite(&a->tuple, &b->tuple))
 		return false;
-	if (of_full_socket(a) && of_full_socket(b))
+	if (is_death(a) && is_death(b))
 		return expects_of(a, b) && expects_of(b, a);
-	if (of_full_socket(a))
+	if (is_death(a))
 		return was_sent_by(b, a);
-	return of_full_socket(b) && was_sent_by(a, b);
+	return is_death(b) && was_sent_by(a, b);
 }

@@ -16,6 +16,9 @@
 /* The same for both ends of a connection, IPv4 and IPv4-mapped alike. */
 __u32 pair_hash(const struct tuple *t);
 
+/* Can there be evidence of another end: is it about a connection, or about one segment of one? */
+bool pair_possible(const struct evidence *e);
+
 /* At least one of them must be a death; then both ends are, or one end and an incident at the
  * other. */
 bool pair_matches(const struct evidence *a, const struct evidence *b);

@@ -10,8 +10,9 @@
 #include "owner.h"
 #include "pair.h"
 
-#define ROOM            8192     /* entries waiting and remembered, a power of two */
-#define BUCKETS         4096     /* of the table that finds the other end, a power of two */
+#define ROOM            8192 /* entries waiting and remembered, a power of two */
+#define BUCKETS         4096 /* of the table that finds the other end, a power of two */
+#define CHAIN           64   /* of them, so many at most are looked at: nobody must make us slow */
 #define PATIENCE        10000000 /* ns: longer than the other end's evidence, or an amendment, takes */
 #define SEARCH_PATIENCE 50000000 /* ns: how long an entry may wait for its search in /proc */
 #define SEARCH_BATCH    256      /* sockets looked for in one pass over /proc */
@@ -91,35 +92,45 @@ static void replace(struct settle *s, const struct evidence *by)
 
 /* ---- the other end ----------------------------------------------------------------------- */
 
-/*
- * Joins the newest entry to what is known of its other end. Each takes the first that comes; the
- * newest has the choice, and takes a socket that died there before an incident.
- */
-static void join_other_end(struct settle *s, entry_number newest)
-{
-	struct entry *entry = entry_at(s, newest);
-	entry_number *bucket = &s->buckets[pair_hash(&entry->e.tuple) % BUCKETS];
-
-	for (entry_number i = *bucket; is_known(s, i); i = entry_at(s, i)->next) {
-		struct entry *match = entry_at(s, i);
-
-		if (match->replaced || !pair_matches(&entry->e, &match->e))
-			continue;
-		if (!is_known(s, match->other))
-			match->other = newest;
-		if (!entry->other || (match->e.facts.socket == SOCKET_FULL &&
-				      entry_at(s, entry->other)->e.facts.socket != SOCKET_FULL))
-			entry->other = i;
-	}
-	entry->next = *bucket;
-	*bucket = newest;
-}
-
 static struct entry *other_end(struct settle *s, const struct entry *entry)
 {
 	struct entry *other = entry_at(s, entry->other);
 
 	return is_known(s, entry->other) && !other->replaced ? other : NULL;
+}
+
+static bool is_socket(const struct entry *entry)
+{
+	return entry->e.facts.socket == SOCKET_FULL;
+}
+
+/* The first that comes is taken, but a socket that died there says more than an incident does. */
+static void offer(struct settle *s, struct entry *entry, entry_number candidate)
+{
+	const struct entry *known = other_end(s, entry);
+
+	if (!known || (is_socket(entry_at(s, candidate)) && !is_socket(known)))
+		entry->other = candidate;
+}
+
+/* Joins the newest entry to what is known of its other end, the newest first. */
+static void join_other_end(struct settle *s, entry_number newest)
+{
+	struct entry *entry = entry_at(s, newest);
+	entry_number *bucket = &s->buckets[pair_hash(&entry->e.tuple) % BUCKETS];
+
+	entry_number i = *bucket;
+
+	for (int steps = 0; is_known(s, i) && steps < CHAIN; steps++, i = entry_at(s, i)->next) {
+		struct entry *match = entry_at(s, i);
+
+		if (match->replaced || !pair_matches(&entry->e, &match->e))
+			continue;
+		offer(s, match, newest);
+		offer(s, entry, i);
+	}
+	entry->next = *bucket;
+	*bucket = newest;
 }
 
 /* ---- in and out -------------------------------------------------------------------------- */
@@ -129,6 +140,7 @@ static void hand_over_oldest(struct settle *s)
 	struct entry *entry = entry_at(s, s->head++);
 	struct entry *other = other_end(s, entry);
 
+	entry->wants_owner = entry->amendable = false;
 	if (!entry->replaced)
 		s->settled(s->ctx, &entry->e, other ? &other->e : NULL);
 }
@@ -160,6 +172,9 @@ void settle_closer(struct settle *s, uint64_t sock_id, const struct owner *owner
 			continue;
 		entry->e.owner = *owner;
 		entry->e.owner.source = OWNER_CLOSER;
+		entry->e.owner.exiting =
+			0; /* it ended after the connection, perhaps because of it */
+		entry->e.owner.exit_code = 0;
 		entry->wants_owner = false;
 	}
 }
@@ -172,15 +187,14 @@ static uint64_t monotonic_ns(void)
 	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
-void settle_find_owners(struct settle *s, uint64_t now)
+/* One pass over /proc for the next entries that want it. Returns how many there were. */
+static size_t search_batch(struct settle *s)
 {
 	struct owner owners[SEARCH_BATCH] = {};
 	struct entry *wanting[SEARCH_BATCH];
 	__u64 inodes[SEARCH_BATCH];
 	size_t n = 0;
 
-	if (now < s->search_after)
-		return;
 	for (entry_number i = s->head; i != s->tail && n < SEARCH_BATCH; i++) {
 		struct entry *entry = entry_at(s, i);
 
@@ -190,31 +204,34 @@ void settle_find_owners(struct settle *s, uint64_t now)
 		inodes[n] = entry->e.inode;
 		wanting[n++] = entry;
 	}
-	if (!n)
-		return;
-	owner_find(inodes, owners, n);
+	if (n)
+		owner_find(inodes, owners, n);
 	for (size_t i = 0; i < n; i++) {
 		if (!owners[i].pid)
 			continue;
 		wanting[i]->e.owner = owners[i];
 		wanting[i]->wants_owner = false;
 	}
-	s->search_after = monotonic_ns();
-	s->search_after += SEARCH_REST * (s->search_after - now);
+	return n;
 }
 
-/* SYNs that a full queue dropped have no one peer. */
-static bool has_other_end(const struct entry *entry)
+void settle_find_owners(struct settle *s, uint64_t now, int all)
 {
-	return entry->e.tuple.rport != 0;
+	if (all) {
+		while (search_batch(s))
+			;
+	} else if (now >= s->search_after && search_batch(s)) {
+		s->search_after = monotonic_ns();
+		s->search_after += SEARCH_REST * (s->search_after - now);
+	}
 }
 
-static bool awaits_owner(const struct entry *entry)
+static bool may_change(const struct entry *entry)
 {
-	return entry && entry->wants_owner;
+	return entry && (entry->wants_owner || entry->amendable);
 }
 
-/* 0: complete. The other end's owner is waited for as its own is. */
+/* 0: complete. What the other end waits for is waited for here too, since it is shown. */
 static uint64_t entry_due(struct settle *s, const struct entry *entry)
 {
 	const struct entry *other = other_end(s, entry);
@@ -223,9 +240,9 @@ static uint64_t entry_due(struct settle *s, const struct entry *entry)
 		return 0;
 	if (entry->wants_owner && !entry->searched)
 		return entry->since + SEARCH_PATIENCE;
-	if (entry->wants_owner || entry->amendable || awaits_owner(other))
+	if (may_change(entry) || may_change(other))
 		return entry->since + PATIENCE;
-	return other || !has_other_end(entry) ? 0 : entry->since + PATIENCE;
+	return other || !pair_possible(&entry->e) ? 0 : entry->since + PATIENCE;
 }
 
 void settle_hand_over(struct settle *s, uint64_t now, int all)

@@ -32,8 +32,11 @@ void settle_free(struct settle *s);
 void settle_add(struct settle *s, const struct evidence *e, uint64_t now);
 void settle_closer(struct settle *s, uint64_t sock_id, const struct owner *owner);
 
-/* Asks /proc for the owners that are missing. Drain the capture once more after it. */
-void settle_find_owners(struct settle *s, uint64_t now);
+/*
+ * Asks /proc for the owners that are missing: some of them, and not too often; with `all` for all
+ * of them at once. Drain the capture once more after it.
+ */
+void settle_find_owners(struct settle *s, uint64_t now, int all);
 
 /* Hands over what is complete or has waited long enough; everything with `all`. */
 void settle_hand_over(struct settle *s, uint64_t now, int all);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 /* A line that grows. */
 struct line {
@@ -98,7 +99,10 @@ static __u64 data_acked(const struct facts *f)
 
 static void say_volume(struct line *l, const struct facts *f)
 {
-	say(l, "%llu bytes sent and acknowledged, %llu received", data_acked(f), f->bytes_received);
+	__u64 fin = f->bytes_received && f->flags & FACT_PEER_FIN; /* counted like a byte */
+
+	say_bytes(l, data_acked(f));
+	say(l, " sent and acknowledged, %llu received", f->bytes_received - fin);
 }
 
 static void say_half_closed(struct line *l, const struct evidence *e)
@@ -108,6 +112,16 @@ static void say_half_closed(struct line *l, const struct evidence *e)
 	say(l, " after ");
 	say_ms(l, silence_before_write(&e->facts));
 	say(l, " of silence, answered by RST");
+}
+
+/* An RST in the peer's name from a host that is not as far away as the peer. */
+static void say_ttl(struct line *l, const struct evidence *e)
+{
+	if (e->rst_ttl && e->usual_ttl && e->rst_ttl != e->usual_ttl)
+		say(l,
+		    "; the RST came with TTL %u, the connection's segments with %u: something "
+		    "between made it",
+		    e->rst_ttl, e->usual_ttl);
 }
 
 static void say_received_reset(struct line *l, const struct evidence *e)
@@ -181,7 +195,7 @@ static void say_unacknowledged(struct line *l, const struct evidence *e)
 	if (f->user_timeout_ms) {
 		say(l, ", TCP_USER_TIMEOUT ");
 		say_ms(l, f->user_timeout_ms);
-	} else {
+	} else if (!(f->flags & FACT_DEAD)) {
 		say(l, ", tcp_retries2 %u", e->retries2);
 	}
 	if (f->err_soft)
@@ -190,14 +204,85 @@ static void say_unacknowledged(struct line *l, const struct evidence *e)
 
 static void say_syn(struct line *l, const struct evidence *e)
 {
-	say(l, "%u SYN%s sent, no answer", e->facts.segs_out, e->facts.segs_out == 1 ? "" : "s");
+	say(l, "%u SYN%s sent, ", e->facts.segs_out, e->facts.segs_out == 1 ? "" : "s");
 	if (e->facts.err)
-		say(l, " (%s)", strerror(e->facts.err));
+		say(l, "no answer (%s)", strerror(e->facts.err));
+	else
+		say(l, "not connected yet");
 }
 
+/* listen() asks for a limit, net.core.somaxconn cuts it: the smaller one is the one that holds. */
 static void say_queue(struct line *l, const struct evidence *e)
 {
 	say(l, "; accept queue %u of limit %u", e->backlog, e->backlog_max);
+	if (e->somaxconn)
+		say(l, " from %s",
+		    e->backlog_max < e->somaxconn ? "listen()" : "net.core.somaxconn");
+	if (e->full_ms) {
+		say(l, ", full for ");
+		say_ms(l, e->full_ms);
+	}
+}
+
+static void say_syn_queue(struct line *l, const struct evidence *e)
+{
+	if (e->facts.event == EVENT_COOKIES)
+		say(l, "SYN cookies sent");
+	else
+		say(l, "%u SYN%s dropped", e->count, e->count == 1 ? "" : "s");
+	say(l, "; %u handshakes under way, limit %u", e->syn_queue, e->backlog_max);
+}
+
+static void say_call(struct line *l, const struct evidence *e)
+{
+	say(l, "%s gave %s in %s", e->facts.flags & FACT_SENDING ? "send" : "receive",
+	    strerrorname_np(e->facts.err) ?: "?", state_name(e->facts.state));
+}
+
+/* Names for the calls that act on sockets; others keep their numbers. */
+static const char *call_name(__u32 nr)
+{
+	static const struct {
+		long nr;
+		const char *name;
+	} calls[] = {
+		{ SYS_read, "read()" },
+		{ SYS_write, "write()" },
+		{ SYS_close, "close()" },
+		{ SYS_readv, "readv()" },
+		{ SYS_writev, "writev()" },
+		{ SYS_sendto, "send()" },
+		{ SYS_recvfrom, "recv()" },
+		{ SYS_sendmsg, "sendmsg()" },
+		{ SYS_recvmsg, "recvmsg()" },
+		{ SYS_shutdown, "shutdown()" },
+		{ SYS_setsockopt, "setsockopt()" },
+		{ SYS_getsockopt, "getsockopt()" },
+		{ SYS_getpeername, "getpeername()" },
+		{ SYS_getsockname, "getsockname()" },
+		{ SYS_accept4, "accept()" },
+		{ SYS_connect, "connect()" },
+		{ SYS_fcntl, "fcntl()" },
+		{ SYS_ioctl, "ioctl()" },
+	};
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (calls[i].nr == nr)
+			return calls[i].name;
+	return NULL;
+}
+
+static void say_bad_fd(struct line *l, const struct evidence *e)
+{
+	const char *name = call_name(e->call_nr);
+
+	if (name)
+		say(l, "%s", name);
+	else
+		say(l, "system call %u", e->call_nr);
+	say(l, " on descriptor %d gave EBADF: it was this socket, closed ", e->call_fd);
+	say_ms(l, e->closed_ms);
+	say(l, " before");
 }
 
 static void say_overflow(struct line *l, const struct evidence *e)
@@ -232,6 +317,16 @@ static void say_all_facts(struct line *l, const struct evidence *e)
 	    f->event, f->socket, state_name(f->state), f->err, f->err_soft, f->flags, f->shutdown,
 	    f->unread, f->unacked, f->unsent, f->snd_wnd, f->probes_out, f->retransmits,
 	    f->heard_ms, f->sent_ms, f->segs_in, f->segs_out);
+}
+
+/* Where the end came after our process had closed. */
+static void say_closed(struct line *l, const struct evidence *e)
+{
+	if (!e->closed_ms || e->facts.event == EVENT_BAD_FD)
+		return;
+	say(l, "; closed ");
+	say_ms(l, e->closed_ms);
+	say(l, " before");
 }
 
 static void say_exit(struct line *l, const struct owner *o)
@@ -272,6 +367,9 @@ static void say_evidence(struct line *l, const struct evidence *e, enum verdict 
 	case VERDICT_destroyed:
 	case VERDICT_listener_closed:
 	case VERDICT_disconnected:
+	case VERDICT_namespace_gone:
+	case VERDICT_out_of_memory:
+	case VERDICT_protocol_error:
 		say_ended_in(l, f);
 		break;
 	case VERDICT_keepalive_user_timeout:
@@ -331,6 +429,18 @@ static void say_evidence(struct line *l, const struct evidence *e, enum verdict 
 	case VERDICT_syn_dropped:
 		say_overflow(l, e);
 		break;
+	case VERDICT_syn_queue_overflow:
+	case VERDICT_syn_cookies:
+		say_syn_queue(l, e);
+		break;
+	case VERDICT_write_after_close:
+	case VERDICT_not_connected:
+	case VERDICT_call_failed:
+		say_call(l, e);
+		break;
+	case VERDICT_bad_descriptor:
+		say_bad_fd(l, e);
+		break;
 	case VERDICT_unknown:
 	case VERDICT_COUNT:
 		say_all_facts(l, e);
@@ -346,5 +456,7 @@ void story_words(char *out, size_t size, const struct evidence *e, enum verdict 
 	if (is_likely(&e->facts, verdict))
 		say(&line, "likely: ");
 	say_evidence(&line, e, verdict);
+	say_closed(&line, e);
+	say_ttl(&line, e);
 	say_exit(&line, &e->owner);
 }

@@ -158,12 +158,12 @@ static void row_due(struct watch *w, uint64_t now)
 		w->next_row = now + w->options->interval_ns;
 }
 
-static void take_records(struct watch *w)
+static void take_records(struct watch *w, bool last)
 {
 	capture_drain(w->capture);
-	settle_find_owners(w->settle, now_ns());
+	settle_find_owners(w->settle, now_ns(), last);
 	capture_drain(w->capture); /* whoever closed its socket during the search has been seen */
-	settle_hand_over(w->settle, now_ns(), false);
+	settle_hand_over(w->settle, now_ns(), last);
 	if (capture_queue_filled(w->capture) && w->next_look > now_ns() + LOOK_SOON)
 		w->next_look = now_ns() + LOOK_SOON;
 }
@@ -206,7 +206,7 @@ static void loop(struct watch *w)
 		uint64_t now;
 
 		wait_for_something(w);
-		take_records(w);
+		take_records(w, false);
 		now = now_ns();
 		if (now >= w->next_look)
 			look_at_listeners(w, now);
@@ -224,8 +224,7 @@ static void finish(struct watch *w)
 	struct capture_counts total;
 
 	capture_look_at_listeners(w->capture, true);
-	take_records(w);
-	settle_hand_over(w->settle, now_ns(), true);
+	take_records(w, true);
 	flush_output(w);
 	if (!w->reader_gone && !capture_read_counts(w->capture, &total))
 		text_summary(stderr, &total, now_ns() - w->started, w->options->verbose);
@@ -262,6 +261,7 @@ static int open_watch(struct watch *w, struct failure *why)
 		.port = o->port,
 		.pid = o->pid,
 		.orderly = o->orderly,
+		.errors = o->errors,
 		.verbose = o->verbose,
 	};
 	struct capture_sink sink = { .evidence = take_evidence, .closer = take_closer, .ctx = w };

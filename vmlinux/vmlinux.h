@@ -16,11 +16,14 @@
 
 struct bpf_iter_meta;
 struct bpf_map;
+struct fdtable;
 struct file;
+struct files_struct;
 struct inode;
 struct ipv6_pinfo;
 struct net;
 struct net_device;
+struct request_sock;
 struct seq_file;
 struct sock;
 struct socket;
@@ -140,6 +143,8 @@ enum sk_rst_reason {
 enum skb_drop_reason {
 	SKB_DROP_REASON_TCP_LISTEN_OVERFLOW = 40,
 	SKB_DROP_REASON_NO_SOCKET = 3,
+	SKB_DROP_REASON_TCP_FLAGS = 30,
+	SKB_DROP_REASON_NOT_SPECIFIED = 2,
 };
 
 typedef unsigned char __u8;
@@ -169,6 +174,7 @@ typedef __kernel_size_t size_t;
 typedef __u16 __sum16;
 typedef int __kernel_pid_t;
 typedef __kernel_pid_t pid_t;
+typedef unsigned short umode_t;
 
 struct bpf_iter_meta {
 	union {
@@ -292,11 +298,23 @@ struct inet_connection_sock {
 	__u8 icsk_probes_out;
 	u32 icsk_user_timeout;
 	struct request_sock_queue icsk_accept_queue;
+	void *icsk_ulp_data;
+};
+
+struct mptcp_sock {
+	struct inet_connection_sock sk;
+	u64 bytes_received;
+	u64 bytes_consumed;
+};
+
+struct mptcp_subflow_context {
+	struct sock *conn;
 };
 
 struct tcp_options_received {
 	u16 saw_tstamp: 1;
 	u16 tstamp_ok: 1;
+	int ts_recent_stamp;
 };
 
 struct tcp_sock {
@@ -323,6 +341,7 @@ struct tcp_sock {
 	int linger2;
 	u8 repair: 1;
 	bool is_mptcp;
+	struct request_sock *fastopen_rsk;
 };
 
 struct inet_timewait_sock {
@@ -438,8 +457,15 @@ struct net_device {
 	possible_net_t nd_net;
 };
 
+struct refcount_struct {
+	atomic_t refs;
+};
+
+typedef struct refcount_struct refcount_t;
+
 struct ns_common {
 	unsigned int inum;
+	refcount_t __ns_ref;
 };
 
 struct netns_ipv4 {
@@ -449,11 +475,18 @@ struct netns_ipv4 {
 	u8 sysctl_tcp_retries2;
 	u8 sysctl_tcp_abort_on_overflow;
 	int sysctl_tcp_fin_timeout;
+	u8 sysctl_tcp_syncookies;
+	int sysctl_max_syn_backlog;
+};
+
+struct netns_core {
+	int sysctl_somaxconn;
 };
 
 struct net {
 	struct ns_common ns;
 	struct netns_ipv4 ipv4;
+	struct netns_core core;
 };
 
 struct task_struct {
@@ -463,14 +496,26 @@ struct task_struct {
 	pid_t pid;
 	char comm[16];
 	struct task_struct *group_leader;
+	struct files_struct *files;
 };
 
 struct file {
 	struct inode *f_inode;
+	void *private_data;
 };
 
 struct inode {
 	unsigned long i_ino;
+	umode_t i_mode;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+struct fdtable {
+	struct file **fd;
+	unsigned int max_fds;
 };
 
 struct socket {
@@ -482,6 +527,11 @@ struct socket {
 struct socket_alloc {
 	struct socket socket;
 	struct inode vfs_inode;
+};
+
+struct pt_regs {
+	unsigned long di;
+	unsigned long orig_ax;
 };
 
 #pragma clang attribute pop

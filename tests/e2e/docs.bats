@@ -12,7 +12,7 @@ load lib
 
 @test "the README names every option and every exit status of --help" {
 	local option
-	for option in $("$TCPWHY" --help | grep -oE '^ +-[aPpdv]' | tr -d ' ') --verdicts; do
+	for option in $("$TCPWHY" --help | grep -oE '^ +-[aPpedv]' | tr -d ' ') --verdicts; do
 		run grep -F -- "tcpwhy $option" "$TOP/README.md"
 		assert_success
 	done
@@ -33,4 +33,9 @@ load lib
 	for target in all run demo test test-pristine install lint format vmlinux clean help; do
 		assert_line --regexp "^  make $target +[a-z]"
 	done
+}
+
+@test "the table of verdicts, ends and scenarios is that of peers.py" {
+	assert_equal "$(sed -n '/^<!-- table -->$/,/^<!-- end -->$/ { /^<!--/!p }' "$TOP/tests/README.md")" \
+		"$(peers table)"
 }

@@ -5,6 +5,7 @@
     peers.py run SCENARIO [-n COUNT] [-f 4|6|mapped] [-p PORT] [-t SECONDS]
     peers.py expect SCENARIO [-n COUNT]
     peers.py list
+    peers.py table
 
 Two processes own the sockets: `why-server` and `why-client`. The parent is the director: it owns no TCP socket, tells
 each end what to do over a pipe and waits for the answer, so a scenario reads from top to bottom in the order in which
@@ -402,7 +403,8 @@ class Stage:
         """Lets no other process come between; where that is forbidden, check_race() tells whether it mattered."""
         for end in self.server, self.client:
             try:
-                os.sched_setscheduler(end.pid, os.SCHED_FIFO, os.sched_param(1))
+                if os.sched_getscheduler(end.pid) == os.SCHED_OTHER:    # else we were started so (books.py)
+                    os.sched_setscheduler(end.pid, os.SCHED_FIFO, os.sched_param(1))
             except PermissionError:
                 pass
 
@@ -935,6 +937,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("list", help="the scenarios' names and what they are")
+    verbs.add_parser("table", help="by verdict: the scenarios that cause it, and at which end, as Markdown")
     for verb, about in ("run", "let it happen in this network namespace"), ("expect", "what must be seen of it"):
         sub = verbs.add_parser(verb, help=about)
         sub.add_argument("scenario", choices=SCENARIOS, metavar="SCENARIO")
@@ -946,8 +949,22 @@ def arguments():
     return parser.parse_args()
 
 
+def table():
+    causes = collections.defaultdict(list)
+    for name, entry in SCENARIOS.items():
+        for verdict, end, *_ in entry.expects:
+            if name != "mixed":
+                causes[verdict, end.removeprefix("why-")].append(name)
+    print("| verdict | end | scenarios |", "|---|---|---|", sep="\n")
+    for (verdict, end), names in sorted(causes.items()):
+        print(f"| `{verdict}` | {end} | {', '.join(names)} |")
+
+
 def main():
     args = arguments()
+    if args.verb == "table":
+        table()
+        return 0
     if args.verb == "list":
         for name, entry in SCENARIOS.items():
             print(f"{name}\t{entry.about}")

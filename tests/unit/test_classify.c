@@ -449,6 +449,79 @@ static struct facts unknown(void)
 	return f;
 }
 
+/* Of an orphan whose data is on its way, and that the kernel drops without an error. */
+static struct facts out_of_memory(void)
+{
+	struct facts f = server();
+
+	orphan(&f, ST_FIN_WAIT1);
+	f.unacked = 46;
+	return f;
+}
+
+static struct facts namespace_gone(void)
+{
+	struct facts f = out_of_memory();
+
+	f.flags |= FACT_NETNS_GONE;
+	return f;
+}
+
+static struct facts protocol_error(void)
+{
+	struct facts f = client();
+
+	f.err = ERR_BADMSG;
+	return f;
+}
+
+static struct facts of_listener(enum event event, __u32 flags)
+{
+	return (struct facts){
+		.event = event, .socket = SOCKET_LISTEN, .state = ST_LISTEN, .flags = flags
+	};
+}
+
+static struct facts syn_queue_overflow(void)
+{
+	return of_listener(EVENT_SYN_DROP, FACT_SYN_QUEUE_FULL);
+}
+
+static struct facts syn_cookies(void)
+{
+	return of_listener(EVENT_COOKIES, 0);
+}
+
+static struct facts failed_call(__u16 err)
+{
+	struct facts f = client();
+
+	f.event = EVENT_CALL;
+	f.state = ST_CLOSE;
+	f.err = err;
+	return f;
+}
+
+static struct facts write_after_close(void)
+{
+	return failed_call(ERR_PIPE);
+}
+
+static struct facts not_connected(void)
+{
+	return failed_call(ERR_NOTCONN);
+}
+
+static struct facts call_failed(void)
+{
+	return failed_call(ERR_CONNRESET);
+}
+
+static struct facts bad_descriptor(void)
+{
+	return (struct facts){ .event = EVENT_BAD_FD, .err = 9 };
+}
+
 /* ---- every row is reached ---------------------------------------------------------------- */
 
 static const struct row {
@@ -490,6 +563,15 @@ static const struct row {
 	{ VERDICT_server_restarted, server_restarted },
 	{ VERDICT_accept_overflow, accept_overflow },
 	{ VERDICT_syn_dropped, syn_dropped },
+	{ VERDICT_namespace_gone, namespace_gone },
+	{ VERDICT_out_of_memory, out_of_memory },
+	{ VERDICT_protocol_error, protocol_error },
+	{ VERDICT_syn_queue_overflow, syn_queue_overflow },
+	{ VERDICT_syn_cookies, syn_cookies },
+	{ VERDICT_write_after_close, write_after_close },
+	{ VERDICT_not_connected, not_connected },
+	{ VERDICT_call_failed, call_failed },
+	{ VERDICT_bad_descriptor, bad_descriptor },
 	{ VERDICT_unknown, unknown },
 };
 
@@ -570,10 +652,10 @@ static void last_ack_with_bytes_on_their_way_is_not_orderly(void **state)
 
 	(void)state;
 	f.unacked = 1;
-	expect_verdict(&f, VERDICT_unknown);
+	expect_verdict(&f, VERDICT_out_of_memory);
 	f = closed_by_peer();
 	f.unsent = 1;
-	expect_verdict(&f, VERDICT_unknown);
+	expect_verdict(&f, VERDICT_out_of_memory);
 }
 
 static void last_ack_with_an_error_is_not_orderly(void **state)
@@ -718,7 +800,7 @@ static void out_of_memory_in_close_is_no_abort(void **state)
 	f.flags |= FACT_OWNED | FACT_LINGER_ZERO | FACT_LINGER2_OFF;
 	f.unread = 45;
 	f.unacked = 1;
-	expect_verdict(&f, VERDICT_unknown);
+	expect_verdict(&f, VERDICT_out_of_memory);
 }
 
 /* shutdown(SHUT_RDWR) leaves the socket with the process: nobody has aborted it. */
@@ -748,7 +830,7 @@ static void listener_closed_disconnected_or_unknown(void **state)
 	expect_verdict(&f, VERDICT_unknown);
 	f = listener_closed();
 	f.flags |= FACT_DEAD;
-	expect_verdict(&f, VERDICT_unknown);
+	expect_verdict(&f, VERDICT_out_of_memory);
 }
 
 static void listener_closed_after_the_peer_gave_up(void **state)
@@ -1134,12 +1216,14 @@ static void expect_likely(const struct facts *f, int likely)
 		 likely ? "read" : "likely", likely ? "likely" : "read");
 }
 
-static void only_a_reset_is_ever_likely(void **state)
+static void only_resets_and_exclusion_are_likely(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct facts f = rows[i].facts();
 
+		if (rows[i].verdict == VERDICT_out_of_memory)
+			continue; /* found by exclusion, see out_of_memory_is_likely() */
 		expect_likely(&f, rows[i].verdict == VERDICT_backlog_reset);
 		f.flags &= ~(FACT_TSTAMP_OK | FACT_SAW_TSTAMP);
 		if (!was_reset(&f))
@@ -1443,7 +1527,7 @@ static void other_events_are_unknown(void **state)
 
 		f.event = 0;
 		expect_verdict(&f, VERDICT_unknown);
-		f.event = EVENT_SYN_DROP + 1;
+		f.event = EVENT_BAD_FD + 1;
 		expect_verdict(&f, VERDICT_unknown);
 		f.event = 255;
 		expect_verdict(&f, VERDICT_unknown);
@@ -1466,9 +1550,9 @@ static void expect_sane(const struct facts *f)
 		expect_number(f->event, EVENT_RESET);
 	else if (group != GROUP_INCIDENT)
 		expect_number(f->event, EVENT_DEATH);
-	else if (f->event < EVENT_RESET || f->event > EVENT_SYN_DROP)
+	else if (f->event < EVENT_RESET || f->event > EVENT_BAD_FD)
 		fail_msg("%s is an incident; event seen: %u, expected: %d to %d",
-			 verdict_text(verdict)->name, f->event, EVENT_RESET, EVENT_SYN_DROP);
+			 verdict_text(verdict)->name, f->event, EVENT_RESET, EVENT_BAD_FD);
 }
 
 static void all_flags_at_once(void **state)
@@ -1476,7 +1560,7 @@ static void all_flags_at_once(void **state)
 	struct facts f;
 
 	(void)state;
-	for (int event = 0; event <= EVENT_SYN_DROP; event++)
+	for (int event = 0; event <= EVENT_BAD_FD; event++)
 		for (int tcp_state = 0; tcp_state <= ST_CLOSING; tcp_state++)
 			for (int err = 0; err <= ERR_CONNREFUSED; err++) {
 				memset(&f, 0, sizeof(f));
@@ -1521,7 +1605,8 @@ static __u32 random_amount(uint64_t *seed)
 
 static __u16 random_error(uint64_t *seed)
 {
-	static const __u16 errors[] = { 0, 0, 0, 32, 101, 103, 104, 104, 110, 110, 111, 113 };
+	static const __u16 errors[] = { 0,   0,   0,   32,  71,  74,  101, 103,
+					104, 104, 107, 110, 110, 111, 113 };
 	uint64_t r = random_number(seed);
 
 	return r >> 60 ? errors[(r >> 8) % ARRAY_SIZE(errors)] : (__u16)r;
@@ -1530,7 +1615,7 @@ static __u16 random_error(uint64_t *seed)
 static void random_facts(struct facts *f, uint64_t *seed)
 {
 	memset(f, 0, sizeof(*f));
-	f->event = random_number(seed) % 3 ? EVENT_DEATH : random_number(seed) % 6;
+	f->event = random_number(seed) % 3 ? EVENT_DEATH : random_number(seed) % 9;
 	f->socket = random_number(seed) % 5;
 	f->state = random_number(seed) % 13;
 	f->shutdown = random_number(seed) % 4;
@@ -1572,6 +1657,122 @@ static void any_facts_get_one_verdict_of_the_right_group(void **state)
 		      distinct, VERDICT_COUNT);
 }
 
+/* ---- orphans, listeners and calls ------------------------------------------------------------ */
+
+/* Only an orphan is dropped without a word; only a dying namespace explains it fully. */
+static void namespace_gone_out_of_memory_or_unknown(void **state)
+{
+	struct facts f = namespace_gone();
+
+	(void)state;
+	expect_verdict(&f, VERDICT_namespace_gone);
+	f.flags &= ~FACT_NETNS_GONE;
+	expect_verdict(&f, VERDICT_out_of_memory);
+	f.flags &= ~FACT_DEAD;
+	f.flags |= FACT_ATTACHED;
+	expect_verdict(&f, VERDICT_unknown);
+	f = namespace_gone();
+	f.state = ST_SYN_RECV; /* a child that could not be made */
+	expect_verdict(&f, VERDICT_unknown);
+	f = namespace_gone();
+	f.state = ST_FIN_WAIT2; /* handed over as ever */
+	f.unacked = 0;
+	expect_verdict(&f, VERDICT_closed_here);
+}
+
+static void out_of_memory_is_likely(void **state)
+{
+	struct facts f = out_of_memory();
+
+	(void)state;
+	expect_number(is_likely(&f, classify(&f)), 1);
+	f = namespace_gone();
+	expect_number(is_likely(&f, classify(&f)), 0);
+}
+
+static void protocol_errors_by_number(void **state)
+{
+	struct facts f = protocol_error();
+
+	(void)state;
+	f.err = ERR_PROTO;
+	expect_verdict(&f, VERDICT_protocol_error);
+	f.err = ERR_PROTO + 1;
+	expect_verdict(&f, VERDICT_unknown);
+	f.err = f.err_soft = ERR_PROTO; /* ICMP said so, and a timer gave up */
+	f.state = ST_SYN_SENT;
+	expect_verdict(&f, VERDICT_connect_unreachable);
+}
+
+/* tcp_conn_request() looks at the SYN queue first. */
+static void syn_queue_before_accept_queue(void **state)
+{
+	struct facts f = of_listener(EVENT_SYN_DROP, FACT_SYN_QUEUE_FULL | FACT_QUEUE_FULL);
+
+	(void)state;
+	expect_verdict(&f, VERDICT_syn_queue_overflow);
+	f.flags = FACT_QUEUE_FULL;
+	expect_verdict(&f, VERDICT_accept_overflow);
+	f.flags = 0;
+	expect_verdict(&f, VERDICT_syn_dropped);
+	f = of_listener(EVENT_ACK_DROP, FACT_SYN_QUEUE_FULL);
+	expect_verdict(&f, VERDICT_accept_overflow);
+}
+
+static void calls_by_their_error(void **state)
+{
+	struct facts f = failed_call(ERR_TIMEDOUT);
+
+	(void)state;
+	expect_verdict(&f, VERDICT_call_failed);
+	f.flags |= FACT_SENDING;
+	f.err = ERR_PIPE;
+	expect_verdict(&f, VERDICT_write_after_close);
+	f.socket = SOCKET_LISTEN;
+	f.err = ERR_NOTCONN;
+	expect_verdict(&f, VERDICT_not_connected);
+}
+
+/* tcp_check_req() keeps the options of an RST to a child of Fast Open to itself. */
+static void reset_in_syn_recv_is_likely_the_peers(void **state)
+{
+	struct facts f = peer_aborted();
+
+	(void)state;
+	f.state = ST_SYN_RECV;
+	for (int saw = 0; saw < 2; saw++) {
+		f.flags ^= FACT_SAW_TSTAMP;
+		expect_verdict(&f, VERDICT_peer_aborted);
+		expect_number(is_likely(&f, classify(&f)), 1);
+	}
+}
+
+/* The SYN-ACK of a child of Fast Open is no data. */
+static void syn_ack_never_acknowledged_is_a_retransmit_timeout(void **state)
+{
+	struct facts f = server();
+
+	(void)state;
+	f.state = ST_SYN_RECV;
+	f.err = ERR_TIMEDOUT;
+	expect_verdict(&f, VERDICT_retransmit_timeout);
+}
+
+/* MPTCP closes its subflows with their lock held, though they have no struct socket. */
+static void subflow_is_not_closed_with_a_listener(void **state)
+{
+	struct facts f = listener_closed();
+
+	(void)state;
+	f.flags |= FACT_OWNED;
+	expect_verdict(&f, VERDICT_unknown);
+	f.shutdown = SHUT_BOTH;
+	f.flags |= FACT_LINGER_ZERO;
+	expect_verdict(&f, VERDICT_linger_zero);
+	f.unread = 45;
+	expect_verdict(&f, VERDICT_unread_data);
+}
+
 /* ---- rare states, as the kernel's sources have them ----------------------------------------- */
 
 /*
@@ -1593,7 +1794,7 @@ static void abort_in_closing_is_not_orderly(void **state)
 	f.state = ST_CLOSING;
 	f.flags |= FACT_PEER_FIN;
 	f.unacked = 5001;
-	expect_verdict(&f, VERDICT_unknown);
+	expect_verdict(&f, VERDICT_out_of_memory);
 }
 
 /*
@@ -1698,7 +1899,7 @@ int main(void)
 		cmocka_unit_test(backlog_reset_is_over_with_the_peers_fin),
 		cmocka_unit_test(without_timestamps_the_origin_is_inferred),
 		cmocka_unit_test(without_timestamps_a_half_closed_write_is_still_one),
-		cmocka_unit_test(only_a_reset_is_ever_likely),
+		cmocka_unit_test(only_resets_and_exclusion_are_likely),
 		cmocka_unit_test(origin_of_a_reset_without_timestamps_is_likely),
 		cmocka_unit_test(refused_needs_a_segment),
 		cmocka_unit_test(connect_timeout_after_icmp_is_unreachable),
@@ -1722,6 +1923,14 @@ int main(void)
 		cmocka_unit_test(other_events_are_unknown),
 		cmocka_unit_test(all_flags_at_once),
 		cmocka_unit_test(any_facts_get_one_verdict_of_the_right_group),
+		cmocka_unit_test(namespace_gone_out_of_memory_or_unknown),
+		cmocka_unit_test(out_of_memory_is_likely),
+		cmocka_unit_test(protocol_errors_by_number),
+		cmocka_unit_test(syn_queue_before_accept_queue),
+		cmocka_unit_test(calls_by_their_error),
+		cmocka_unit_test(reset_in_syn_recv_is_likely_the_peers),
+		cmocka_unit_test(syn_ack_never_acknowledged_is_a_retransmit_timeout),
+		cmocka_unit_test(subflow_is_not_closed_with_a_listener),
 		cmocka_unit_test(abort_in_closing_is_not_orderly),
 		cmocka_unit_test(negative_linger2_is_not_late_data),
 		cmocka_unit_test(embryonic_reset_does_not_come_from_a_restart),

@@ -561,7 +561,8 @@ static void split(struct columns *c, char *line)
 	}
 }
 
-static void line_of(struct columns *c, const struct evidence *e)
+static void joined_line_of(struct columns *c, const struct evidence *e,
+			   const struct evidence *other)
 {
 	enum verdict verdict = classify(&e->facts);
 	char *text = NULL;
@@ -569,7 +570,7 @@ static void line_of(struct columns *c, const struct evidence *e)
 	FILE *out = open_memstream(&text, &size);
 
 	assert_non_null(out);
-	text_evidence(out, e, verdict);
+	text_evidence(out, e, other);
 	fclose(out);
 	expect_at_most(size, sizeof(c->line) - 1);
 	memcpy(c->line, text, size + 1);
@@ -579,6 +580,12 @@ static void line_of(struct columns *c, const struct evidence *e)
 	for (size_t i = 0; i < COLUMNS; i++)
 		expect_harmless(c->text[i]);
 	expect_text(c->text[1], verdict_text(verdict)->name);
+}
+
+static void line_of(struct columns *c, const struct evidence *e)
+{
+	joined_line_of(c, e, NULL);
+	expect_no_part(c->text[COLUMNS - 1], "other end");
 }
 
 static void expect_line(const struct evidence *e, const char *process, const char *tuple)
@@ -681,26 +688,142 @@ static void line_for_an_empty_name(void **state)
 	expect_line(&e, "[812]", "10.0.0.1:3306 -> 10.0.0.2:65535");
 }
 
+static __u32 one_of(const __u32 *numbers, size_t n, __u64 *seed)
+{
+	*seed = *seed * 6364136223846793005 + 1442695040888963407;
+	return numbers[(*seed >> 33) % n];
+}
+
+#define ONE_OF(seed, ...)                                                                          \
+	one_of((const __u32[]){ __VA_ARGS__ }, ARRAY_SIZE(((__u32[]){ __VA_ARGS__ })), seed)
+
+/* The first that chance gives. */
+static struct facts facts_for(enum verdict verdict)
+{
+	__u64 seed = 1;
+
+	for (long tries = 0; tries < 50000000; tries++) {
+		struct facts f = {
+			.event = ONE_OF(&seed, 1, 1, 1, 2, 3, 4, 5, 6, 7),
+			.socket = ONE_OF(&seed, 0, 1, 2, 3),
+			.state = ONE_OF(&seed, 1, 2, 4, 5, 7, 8, 9, 10),
+			.shutdown = ONE_OF(&seed, 0, 3),
+			.err = ONE_OF(&seed, 0, ERR_PIPE, ERR_CONNABORTED, ERR_CONNRESET,
+				      ERR_TIMEDOUT, ERR_CONNREFUSED, ERR_PROTO, ERR_NOTCONN, 113),
+			.err_soft = ONE_OF(&seed, 0, 113),
+			.flags = ONE_OF(&seed, 0, 0, 1u << 31, ~0u, ~0u) ^
+				 1u << ONE_OF(&seed, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9) ^
+				 1u << ONE_OF(&seed, 0, 2, 6, 7, 9, 10, 11, 16, 17, 20, 22, 23),
+			.unread = ONE_OF(&seed, 0, 45),
+			.unacked = ONE_OF(&seed, 0, 45),
+			.unsent = ONE_OF(&seed, 0, 45),
+			.snd_wnd = ONE_OF(&seed, 0, 65536),
+			.user_timeout_ms = ONE_OF(&seed, 0, 3000),
+			.heard_ms = ONE_OF(&seed, 0, 2000),
+			.segs_in = ONE_OF(&seed, 0, 1),
+			.segs_out = ONE_OF(&seed, 0, 1),
+			.probes_out = ONE_OF(&seed, 0, 1),
+			.bytes_received = ONE_OF(&seed, 0, 45),
+		};
+
+		if (classify(&f) == verdict)
+			return f;
+	}
+	fail_msg("%s: no facts found", verdict_text(verdict)->name);
+	return (struct facts){};
+}
+
 static void line_for_every_verdict(void **state)
 {
 	struct evidence e = with_tuple("10.0.0.1", "10.0.0.2");
+	struct columns c;
 
 	(void)state;
 	for (int v = 0; v < VERDICT_COUNT; v++) {
-		char *text = NULL;
-		size_t size;
-		FILE *out = open_memstream(&text, &size);
-		struct columns c;
-
-		assert_non_null(out);
-		text_evidence(out, &e, v);
-		fclose(out);
-		split(&c, text);
-		expect_number(c.n, COLUMNS);
+		e.facts = facts_for(v);
+		line_of(&c, &e);
 		expect_text(c.text[1], verdict_text(v)->name);
-		free(text);
 	}
 }
+
+/* ---- the other end ----------------------------------------------------------------------- */
+
+static void expect_end_at(const char *text, const char *end, const char *file, int line)
+{
+	size_t length = strlen(text);
+
+	if (length >= strlen(end) && !strcmp(text + length - strlen(end), end))
+		return;
+	print_error("seen: '%s', expected at its end: '%s'\n", text, end);
+	_fail(file, line);
+}
+
+#define expect_end(text, end) expect_end_at(text, end, __FILE__, __LINE__)
+
+/* The words stay as they are without it. */
+static void line_ends_with_the_other_end(void **state)
+{
+	struct evidence e = with_tuple("10.0.0.1", "10.0.0.2"), other = half_closed_reuse();
+	struct columns alone, joined;
+
+	(void)state;
+	other.owner.pid = 4294967295;
+	memcpy(other.owner.comm, "redis-server", 13);
+	line_of(&alone, &e);
+	joined_line_of(&joined, &e, &other);
+	for (size_t i = 1; i < COLUMNS - 1; i++)
+		expect_text(joined.text[i], alone.text[i]);
+	expect_number(strncmp(joined.text[4], alone.text[4], strlen(alone.text[4])), 0);
+	expect_text(joined.text[4] + strlen(alone.text[4]),
+		    "; other end: redis-server[4294967295] half-closed-reuse");
+}
+
+static void other_end_without_an_owner(void **state)
+{
+	struct evidence e = with_tuple("10.0.0.1", "10.0.0.2"), other = e;
+	struct columns c;
+
+	(void)state;
+	other.owner.pid = 0; /* whatever the name: it is nobody's */
+	joined_line_of(&c, &e, &other);
+	expect_end(c.text[4], "; other end: - unread-data");
+}
+
+/* One word, whatever the name: else it could name another verdict, or a column of its own. */
+static void other_end_with_a_hostile_name(void **state)
+{
+	struct evidence e = with_tuple("10.0.0.1", "10.0.0.2"), other = e;
+	struct columns c;
+
+	(void)state;
+	memcpy(other.owner.comm, hostile, sizeof(hostile));
+	joined_line_of(&c, &e, &other);
+	expect_end(c.text[4], "; other end: "
+			      "\\x1b[2J\\x0a\\x20\\x09\\x5cx\\x80\\xff\\x7f\\x20\\x20x[812] "
+			      "unread-data");
+	memset(other.owner.comm, '\xff', sizeof(other.owner.comm));
+	other.owner.pid = ~0u;
+	joined_line_of(&c, &e, &other);
+	expect_end(c.text[4], "\\xff[4294967295] unread-data");
+}
+
+static void other_end_of_every_verdict(void **state)
+{
+	struct evidence e = with_tuple("10.0.0.1", "10.0.0.2"), other = e;
+	char end[128];
+	struct columns c;
+
+	(void)state;
+	for (int v = 0; v < VERDICT_COUNT; v++) {
+		other.facts = facts_for(v);
+		joined_line_of(&c, &e, &other);
+		snprintf(end, sizeof(end), "; other end: mysqld[812] %s", verdict_text(v)->name);
+		expect_end(c.text[4], end);
+		expect_text(c.text[1], "unread-data");
+	}
+}
+
+/* ---- the time ------------------------------------------------------------------------------ */
 
 /* Local time of the event, not of the printing; to the millisecond. */
 static void line_begins_with_the_time_of_the_event(void **state)
@@ -860,6 +983,10 @@ int main(void)
 		cmocka_unit_test(line_for_the_longest_name),
 		cmocka_unit_test(line_for_an_empty_name),
 		cmocka_unit_test(line_for_every_verdict),
+		cmocka_unit_test(line_ends_with_the_other_end),
+		cmocka_unit_test(other_end_without_an_owner),
+		cmocka_unit_test(other_end_with_a_hostile_name),
+		cmocka_unit_test(other_end_of_every_verdict),
 		cmocka_unit_test(line_begins_with_the_time_of_the_event),
 		cmocka_unit_test(names_of_verdicts_are_distinct_words),
 		cmocka_unit_test(table_names_every_verdict_once),

@@ -1,0 +1,96 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Full queues: which one, whose, what limits it, since when.
+
+load lib
+
+setup() {
+	make_netns
+}
+
+teardown() {
+	kill_tcpwhy
+	remove_netns
+}
+
+kernel_counter() {
+	in_netns nstat -asz "$1" | awk -v name="$1" '$1 == name { print $2 }'
+}
+
+# The clients never see the SYN-ACKs, so handshakes stay under way and fill the SYN queue.
+lose_syn_acks() {
+	in_netns nft -f - <<-END
+		table inet lose {
+			chain input {
+				type filter hook input priority 0
+				tcp flags & (syn | ack) == syn | ack drop
+			}
+		}
+	END
+}
+
+said_by_counter() {
+	said_by_counters | awk -v name="$1" '$1 == name { n = $2 } END { print n + 0 }'
+}
+
+@test "a full SYN queue without cookies is syn-queue-overflow, as often as the kernel counts" {
+	start_pair server 7100
+	start_pair flood 7100
+	in_netns sysctl -qw net.ipv4.tcp_syncookies=0
+	lose_syn_acks
+	start_tcpwhy -P 7100
+	tell server listen 8
+	tell flood syns $((8 + N))
+	sleep 2.2
+	stop_tcpwhy
+	local dropped
+	dropped=$(kernel_counter TcpExtTCPReqQFullDrop)
+	assert [ "$dropped" -ge $((N - 2)) ]
+	assert_equal "$(said_by_counter syn-queue-overflow)" "$dropped"
+	assert_equal "$(said_by_counter accept-overflow) $(said_by_counter syn-dropped)" "0 0"
+	run grep -c 'syn-queue-overflow  *server.* 127.0.0.1:7100 -> \* .*SYNs\? dropped; [0-9]* handshakes under way, limit 8' "$OUT"
+	assert [ "$output" -ge 1 ]
+}
+
+@test "a full SYN queue with cookies is syn-cookies, and nothing is dropped" {
+	start_pair server 7100
+	start_pair flood 7100
+	in_netns sysctl -qw net.ipv4.tcp_syncookies=1
+	lose_syn_acks
+	start_tcpwhy -P 7100
+	tell server listen 8
+	tell flood syns $((8 + N))
+	sleep 2.2
+	stop_tcpwhy
+	assert [ "$(kernel_counter TcpExtTCPReqQFullDoCookies)" -ge $((N - 2)) ]
+	assert [ "$(said_by_counter syn-cookies)" -ge 1 ]
+	assert_equal "$(said_by_counter syn-queue-overflow) $(said_by_counter accept-overflow)" "0 0"
+	run grep -c 'syn-cookies .* server.* 127.0.0.1:7100 -> \* .*SYN cookies sent; [0-9]* handshakes under way, limit 8' "$OUT"
+	assert [ "$output" -ge 1 ]
+}
+
+# overflow BACKLOG SOMAXCONN : what is said of the limit
+overflow() {
+	in_netns sysctl -qw net.core.somaxconn="$2"
+	start_pair server 7100
+	start_pair client 7100
+	start_tcpwhy -P 7100
+	tell server listen "$1"
+	tell client syns 2 # fill the queue of limit 1
+	sleep 0.5
+	tell client syns 1
+	sleep 0.3
+	stop_tcpwhy
+	grep 'accept-overflow' "$OUT"
+}
+
+@test "a limit that listen() asked for is said to come from listen()" {
+	run overflow 1 4096
+	assert_output --regexp "accept-overflow  +server.*1 SYN dropped; accept queue 2 of limit 1 from listen\(\), full for (8|9)[0-9][0-9] ms"
+}
+
+@test "a limit cut by somaxconn is said to come from there" {
+	run overflow 128 1
+	assert_output --regexp "accept-overflow  +server.*1 SYN dropped; accept queue 2 of limit 1 from net.core.somaxconn, full for (8|9)[0-9][0-9] ms"
+}

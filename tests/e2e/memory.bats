@@ -1,0 +1,49 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The kernel drops orphans for want of room. net.ipv4.tcp_max_orphans is the whole host's, so it is
+# lowered for some milliseconds only.
+
+load lib
+
+ORPHANS=/proc/sys/net/ipv4/tcp_max_orphans
+
+setup() {
+	make_netns
+	OLD=$(cat $ORPHANS)
+}
+
+teardown() {
+	echo "$OLD" >$ORPHANS
+	kill_tcpwhy
+	remove_netns
+}
+
+@test "orphans for which there is no room are out-of-memory" {
+	start_pair one 7100
+	start_tcpwhy -P 7100
+	tell one listen
+	tell one open $((N + 1))
+	in_netns nft -f - <<-END
+		table inet lose {
+			chain input {
+				type filter hook input priority 0
+				tcp dport 7100 drop
+			}
+		}
+	END
+	# the kernel refuses an orphan only if there is one already, and counts them each 100 ms
+	tell one leave 1
+	sleep 0.6
+	echo 0 >$ORPHANS
+	tell one leave $N
+	echo "$OLD" >$ORPHANS
+	stop_tcpwhy
+	# the first one may be dropped too, when its timer finds the same
+	local dropped
+	dropped=$(in_netns nstat -asz TcpExtTCPAbortOnMemory | awk '/Memory/ { print $2 }')
+	assert [ "$dropped" -ge $N ]
+	assert_equal "$(said_by_lines)" "out-of-memory	one	$dropped"
+	assert_equal "$(said_by_counters)" "out-of-memory	$dropped"
+	assert_equal "$(grep -c 'out-of-memory .*likely: in FIN_WAIT1' "$OUT")" "$dropped"
+}
