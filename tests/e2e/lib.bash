@@ -27,6 +27,10 @@ in_netns() {
 	ip netns exec "$NETNS" "$@"
 }
 
+is_quiet() {
+	[ -z "$(ip netns exec "$1" ss -Htan state connected exclude time-wait exclude syn-recv)" ]
+}
+
 # Whatever still runs in the namespace was started by this test. Its packets must get through at
 # last: orphans that nobody answers outlive the namespace, and would be seen by the next test.
 remove_netns() {
@@ -36,6 +40,7 @@ remove_netns() {
 	pids=$(ip netns pids "$NETNS" 2>/dev/null) || return 0
 	# shellcheck disable=SC2086
 	[ -z "$pids" ] || kill -KILL $pids 2>/dev/null || true
+	wait_for 3 is_quiet "$NETNS" || true
 	ip netns del "$NETNS"
 }
 

@@ -33,11 +33,13 @@ connect() {
 
 teardown() {
 	kill_tcpwhy
+	ip netns exec "$MIDDLE" nft flush ruleset 2>/dev/null || true
 	for ns in "$SERVER" "$NETNS"; do
 		ip netns pids "$ns" 2>/dev/null | xargs -r kill -KILL
 	done
-	ip netns exec "$MIDDLE" nft flush ruleset 2>/dev/null || true
-	sleep 0.1
+	for ns in "$SERVER" "$NETNS"; do
+		wait_for 3 is_quiet "$ns" || true
+	done
 	for ns in "$NETNS" "$SERVER" "$MIDDLE"; do
 		ip netns del "$ns" 2>/dev/null || true
 	done
