@@ -10,12 +10,6 @@
 #include "filter.h"
 #include "owner.h"
 
-#define EPIPE      32
-#define EBADF      9
-#define ENOTCONN   107
-#define ECONNRESET 104
-#define ETIMEDOUT  110
-
 #define S_IFMT   0170000
 #define S_IFSOCK 0140000
 
@@ -23,7 +17,7 @@
 
 static __always_inline bool tells_of_death(int err)
 {
-	return err == EPIPE || err == ENOTCONN || err == ECONNRESET || err == ETIMEDOUT;
+	return err == ERR_PIPE || err == ERR_NOTCONN || err == ERR_CONNRESET || err == ERR_TIMEDOUT;
 }
 
 /* ret: what sendmsg() or recvmsg() returned to the process */
@@ -144,7 +138,7 @@ static __always_inline void on_bad_fd(__u32 fd, __u32 nr)
 	if (!closed || !pass_ports(closed->tuple.lport, closed->tuple.rport))
 		return;
 	facts.event = EVENT_BAD_FD;
-	facts.err = EBADF;
+	facts.err = ERR_BADF;
 	count_verdict(judge(&facts), 1);
 	e = reserve_evidence(&facts);
 	if (!e)

@@ -46,6 +46,7 @@ enum {
 };
 
 enum {
+	ERR_BADF = 9,
 	ERR_PIPE = 32,
 	ERR_PROTO = 71,
 	ERR_BADMSG = 74,

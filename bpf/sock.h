@@ -244,19 +244,25 @@ static __always_inline void keepalive_of_sock(struct evidence *e, const struct t
 	e->retries2 = ns->sysctl_tcp_retries2;
 }
 
-/* What the words need beside the facts. */
-static __always_inline void details_of_sock(struct evidence *e, struct tcp_sock *tp)
+/* Which socket it is, of a connection or a listener. */
+static __always_inline void identity_of_sock(struct evidence *e, struct tcp_sock *tp)
 {
 	struct sock *sk = as_sock(tp);
 
 	e->sock_id = (__u64)sk;
 	e->inode = sock_inode(sk);
 	e->netns = netns_of_sock(sk);
+	tuple_of_sock(&e->tuple, sk, local_port(tp));
+}
+
+/* What the words need beside the facts. */
+static __always_inline void details_of_sock(struct evidence *e, struct tcp_sock *tp)
+{
+	identity_of_sock(e, tp);
 	e->total_retrans = tp->total_retrans;
 	e->snd_una = tp->snd_una;
 	e->snd_nxt = tp->snd_nxt;
 	e->rcv_nxt = tp->rcv_nxt;
-	tuple_of_sock(&e->tuple, sk, local_port(tp));
 	keepalive_of_sock(e, tp);
 }
 
@@ -264,14 +270,11 @@ static __always_inline void details_of_listener(struct evidence *e, struct tcp_s
 {
 	struct sock *sk = as_sock(tp);
 
-	e->sock_id = (__u64)sk;
-	e->inode = sock_inode(sk);
-	e->netns = netns_of_sock(sk);
+	identity_of_sock(e, tp);
 	e->backlog = sk->sk_ack_backlog;
 	e->backlog_max = sk->sk_max_ack_backlog;
 	e->syn_queue = requests_under_way(tp);
 	e->somaxconn = sk->__sk_common.skc_net.net->core.sysctl_somaxconn;
-	tuple_of_sock(&e->tuple, sk, local_port(tp));
 }
 
 /* A segment's headers, copied out of the skb. */

@@ -22,8 +22,6 @@
 #include "sock.h"
 #include "ttl.h"
 
-const volatile bool watch_ttl = false; /* --errors: on_probe is loaded */
-
 #define EAGAIN       11
 #define ENOMEM       12
 #define EBUSY        16
@@ -433,7 +431,7 @@ int BPF_PROG(on_sys_enter, struct pt_regs *regs, long nr)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 {
-	if (ret == -EBADF && current_is_watched())
+	if (ret == -ERR_BADF && current_is_watched())
 		on_bad_fd(SYSCALL_ARG1(regs), SYSCALL_NR(regs));
 	return 0;
 }

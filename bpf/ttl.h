@@ -10,6 +10,8 @@
 
 #include "filter.h"
 
+const volatile bool watch_ttl = false; /* --errors: the hook is loaded */
+
 struct ttls {
 	__u8 usual; /* of the connection's other segments, 0 = none seen */
 	__u8 rst;   /* of the RST, 0 = none seen */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* One search: what is looked for, and how much is still missing. */
@@ -100,9 +101,47 @@ static void search_threads(struct search *s, int pid)
 	closedir(dir);
 }
 
+#define VISITS 4096 /* processes last looked at, a power of two */
+
+/* When which process was looked at, until the next one was; pid 0: the search was over. */
+static struct visit {
+	__u64 since;
+	int pid;
+} visits[VISITS];
+static size_t n_visits;
+
+static void note_visit(int pid)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	visits[n_visits++ % VISITS] = (struct visit){
+		.since = now.tv_sec * 1000000000ULL + now.tv_nsec,
+		.pid = pid,
+	};
+}
+
+void owner_looked_at(__u64 when, struct owner *owner)
+{
+	for (size_t i = n_visits; i > 0 && n_visits - i < VISITS; i--) {
+		const struct visit *visit = &visits[(i - 1) % VISITS];
+
+		if (visit->since > when)
+			continue;
+		if (visit->pid) {
+			owner->pid = visit->pid;
+			owner->source = OWNER_FD;
+			read_comm(visit->pid, owner->comm);
+		}
+		return;
+	}
+}
+
 static void search_process(struct search *s, int pid)
 {
 	char path[64];
+
+	note_visit(pid);
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
 	if (!search_descriptors(s, pid, path))
@@ -123,5 +162,6 @@ void owner_find(const __u64 *inodes, struct owner *owners, size_t n)
 	while (search.missing && (entry = readdir(proc)))
 		if (isdigit((unsigned char)entry->d_name[0]))
 			search_process(&search, atoi(entry->d_name));
+	note_visit(0);
 	closedir(proc);
 }

@@ -13,4 +13,11 @@
  */
 void owner_find(const __u64 *inodes, struct owner *owners, size_t n);
 
+/*
+ * Reading /proc/PID/fd holds each file for a moment. A process that closes its socket just then
+ * leaves the last hold to us, and the kernel ends the connection in our name. Names the process
+ * that owner_find() was looking at when (CLOCK_MONOTONIC, ns); leaves *owner alone if none.
+ */
+void owner_looked_at(__u64 when, struct owner *owner);
+
 #endif

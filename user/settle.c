@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "classify.h"
 #include "owner.h"
@@ -145,6 +146,15 @@ static void hand_over_oldest(struct settle *s)
 		s->settled(s->ctx, &entry->e, other ? &other->e : NULL);
 }
 
+/* The kernel may have closed the socket in our name, see owner.h; we have none of our own. */
+static void replace_ourselves(struct evidence *e)
+{
+	if (e->owner.pid != (__u32)getpid())
+		return;
+	memset(&e->owner, 0, sizeof(e->owner));
+	owner_looked_at(e->time_ns, &e->owner);
+}
+
 void settle_add(struct settle *s, const struct evidence *e, uint64_t now)
 {
 	enum verdict verdict = classify(&e->facts);
@@ -157,9 +167,10 @@ void settle_add(struct settle *s, const struct evidence *e, uint64_t now)
 	entry = entry_at(s, s->tail++);
 	memset(entry, 0, sizeof(*entry));
 	entry->e = *e;
+	replace_ourselves(&entry->e);
 	entry->since = now;
 	entry->amendable = is_amendable(e, verdict);
-	entry->wants_owner = !e->owner.pid && e->inode && e->facts.event == EVENT_DEATH;
+	entry->wants_owner = !entry->e.owner.pid && e->inode && e->facts.event == EVENT_DEATH;
 	join_other_end(s, s->tail - 1);
 }
 

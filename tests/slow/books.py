@@ -13,9 +13,7 @@ that `tcpwhy -P PORT` sees all that the namespace does, and nothing else. It ret
 namespace. IDENTITIES is the one table of what must be equal. There is no tolerance. The seed chooses the acts; what the
 network loses and who comes first is left to chance, since the books must balance whatever happens.
 
-Some kernels (guarded virtual machines) run no tracing program in a softirq that interrupts certain tasks, and count no
-miss: no raw tracepoint of any program sees what a timer does then. So the traffic keeps a CPU to itself, where all that
-a softirq can interrupt is ours; -a uses all CPUs instead.
+The traffic keeps a CPU to itself, for the reason that peers.keep_a_cpu() gives; -a uses all CPUs instead.
 
 What an act must not do, as no line would tell what the kernel counted then:
   - close with SO_LINGER 0 while connecting: the kernel counts TCPAbortOnData, tcpwhy says connect-abandoned;
@@ -839,27 +837,10 @@ def mixture(seed, port, seconds):
     return [sum(int(text.split()[i]) for text in said) for i in (0, 1)]
 
 
-def keep_a_cpu():
-    """Runs us on one CPU, above everybody else, and below us something that leaves it to nobody else."""
-    try:
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(10))
-    except PermissionError as error:
-        print(f"no CPU of our own: {error}", flush=True)
-        return
-    parent = os.getpid()
-    if not os.fork():
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(5))
-        os.closerange(0, 3)
-        while os.getppid() == parent:
-            pass
-        os._exit(0)
-
-
 def traffic(seed, port, seconds, all_cpus):
     print(f"seed {seed}", flush=True)
     if not all_cpus:
-        keep_a_cpu()
+        peers.keep_a_cpu()
     scenarios(seed, port)
     wait_for_quiet()
     prepare()

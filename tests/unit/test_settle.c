@@ -1276,6 +1276,37 @@ static void owner_of_one_handed_over_is_not_waited_for(void **state)
 	expect_other(b, 1, &one);
 }
 
+/* ---- ourselves ------------------------------------------------------------------------------- */
+
+static __u32 owner_seen_at(struct bench *b, uint64_t when)
+{
+	struct evidence e = owned(1);
+
+	e.time_ns = when;
+	e.owner.pid = getpid();
+	add(b, e, when);
+	settle_hand_over(b->settle, when, 1);
+	return b->seen[b->n - 1].owner.pid;
+}
+
+/* A look into /proc may make us the one who closes: then it is whoever was looked at. */
+static void we_are_nobodys_owner(void **state)
+{
+	struct bench *b = *state;
+	uint64_t begun = now_ns(), ended;
+	int named = 0;
+
+	add(b, ownerless(2), begun);
+	settle_find_owners(b->settle, begun, 1);
+	ended = now_ns();
+	expect_number(owner_seen_at(b, 1), 0); /* before any search */
+	expect_number(owner_seen_at(b, ended + MS), 0);
+	for (int i = 1; i < 100; i++)
+		named += owner_seen_at(b, begun + (ended - begun) * i / 100) != 0;
+	if (!named)
+		fail_msg("processes named during the search seen: 0, expected: some");
+}
+
 /* ---- one bucket for all -------------------------------------------------------------------- */
 
 /* Other numbers than any other one's: a stranger to all. */
@@ -1394,6 +1425,7 @@ int main(void)
 		settle_test(other_ends_owner_is_waited_for_no_longer_than_the_patience),
 		settle_test(other_ends_owner_is_found_in_proc),
 		settle_test(owner_of_one_handed_over_is_not_waited_for),
+		settle_test(we_are_nobodys_owner),
 		settle_test(crowd_in_one_bucket_is_no_endless_loop),
 		settle_test(other_end_is_found_among_the_last_of_a_crowd),
 	};
