@@ -56,4 +56,12 @@ static __always_inline bool pass_sock(struct tcp_sock *tp)
 	return pass_ports_of(tp) && pass_pid(tp);
 }
 
+/* The TCP socket, a connection's or a listener's, if it may pass; else NULL. */
+static __always_inline struct tcp_sock *passing_sock(struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	return tp && pass_sock(tp) ? tp : NULL;
+}
+
 #endif

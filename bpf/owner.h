@@ -12,9 +12,9 @@
 
 #include "sock.h"
 
-#define CLOSER_SETS                                                                                \
-	8192 /* a power of two; times the ways: 500 closes a second for TIME_WAIT's minute */
-#define CLOSER_WAYS 4 /* a power of two */
+/* Powers of two; their product is 500 closes a second, for the minute of TIME_WAIT. */
+#define CLOSER_SETS 8192
+#define CLOSER_WAYS 4
 
 /*
  * A cache of sets: in its set, a newcomer takes the place of the oldest. A way is believed only if
@@ -38,12 +38,12 @@ struct {
 	__type(value, struct closer_set);
 } closers SEC(".maps");
 
-/* Sockets that died with their owner unknown, until tcp_destroy_sock tells: sock_id → time. */
+/* Sockets that died with their owner unknown, until tcp_destroy_sock tells: sock_ids. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
 	__type(key, __u64);
-	__type(value, __u64);
+	__type(value, __u8);
 } ownerless SEC(".maps");
 
 /* How many are in it: spares every healthy socket the look into the map. */
@@ -164,9 +164,10 @@ static __always_inline void owner_of_death(struct evidence *e, struct tcp_sock *
 
 static __always_inline void await_owner(struct tcp_sock *tp)
 {
-	__u64 id = (__u64)tp, now = bpf_ktime_get_ns();
+	__u64 id = (__u64)tp;
+	__u8 awaited = 1;
 
-	if (!bpf_map_update_elem(&ownerless, &id, &now, BPF_NOEXIST))
+	if (!bpf_map_update_elem(&ownerless, &id, &awaited, BPF_NOEXIST))
 		__sync_fetch_and_add(&ownerless_waiting, 1);
 }
 

@@ -24,8 +24,6 @@
 #define SOCK_KEEPOPEN 3
 #define SOCK_LINGER   4
 
-#define TCP_NEW_SYN_RECV 12
-
 /* One jiffy in microseconds: user space reads it from the coarse clock. */
 const volatile __u32 tick_us = 4000;
 
@@ -50,7 +48,7 @@ static __always_inline enum socket_kind sock_kind(const struct sock *sk)
 		return SOCKET_TIME_WAIT;
 	case BPF_TCP_LISTEN:
 		return SOCKET_LISTEN;
-	case TCP_NEW_SYN_RECV:
+	case BPF_TCP_NEW_SYN_RECV:
 		return SOCKET_NONE;
 	default:
 		return SOCKET_FULL;
@@ -156,6 +154,7 @@ static __always_inline void facts_of_message_sock(struct facts *f, const struct 
 static __always_inline void facts_of_sock(struct facts *f, const struct tcp_sock *tp, __u8 state)
 {
 	const struct inet_connection_sock *icsk = &tp->inet_conn;
+	const struct mptcp_sock *msk = message_sock(tp);
 	const struct sock *sk = &icsk->icsk_inet.sk;
 
 	f->socket = SOCKET_FULL;
@@ -179,8 +178,8 @@ static __always_inline void facts_of_sock(struct facts *f, const struct tcp_sock
 	f->retransmits = icsk->icsk_retransmits;
 	f->bytes_acked = tp->bytes_acked;
 	f->bytes_received = tp->bytes_received;
-	if (message_sock(tp))
-		facts_of_message_sock(f, message_sock(tp));
+	if (msk)
+		facts_of_message_sock(f, msk);
 }
 
 /* Works for minisocks too: only struct sock_common is read. */

@@ -278,9 +278,7 @@ int BPF_PROG(on_send_reset, struct sock *sk, struct sk_buff *skb, int reason)
 SEC("tp_btf/tcp_receive_reset")
 int BPF_PROG(on_receive_reset, struct sock *sk)
 {
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-
-	if (tp && pass_sock(tp))
+	if (passing_sock(sk))
 		count(COUNT_RESETS_RECEIVED, 1);
 	return 0;
 }
@@ -290,9 +288,8 @@ int BPF_PROG(on_receive_reset, struct sock *sk)
 static __always_inline void on_retransmit(struct sock *sk, struct sk_buff *skb)
 {
 	struct tcp_skb_cb *cb = (struct tcp_skb_cb *)&skb->cb[0]; /* TCP_SKB_CB() */
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 
-	if (tp && pass_sock(tp))
+	if (passing_sock(sk))
 		count(COUNT_RETRANS, BPF_CORE_READ(cb, tcp_gso_segs));
 }
 
@@ -316,9 +313,7 @@ int BPF_PROG(on_retransmit_skb_err, struct sock *sk, struct sk_buff *skb, int er
 SEC("tp_btf/tcp_retransmit_synack")
 int BPF_PROG(on_retransmit_synack, struct sock *listener)
 {
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(listener);
-
-	if (tp && pass_sock(tp))
+	if (passing_sock(listener))
 		count(COUNT_RETRANS, 1);
 	return 0;
 }
@@ -374,8 +369,8 @@ int BPF_PROG(on_kfree_skb, struct sk_buff *skb, void *location, int reason, stru
 
 	if (!listener || sock_kind(listener) != SOCKET_LISTEN)
 		return 0;
-	tp = bpf_skc_to_tcp_sock(listener);
-	if (!tp || !pass_sock(tp))
+	tp = passing_sock(listener);
+	if (!tp)
 		return 0;
 	full = queue_is_full(as_sock(tp));
 	l = find_listener(tp);
@@ -413,9 +408,9 @@ int BPF_PROG(on_recv_length, struct sock *sk, int ret)
 SEC("tp_btf/tcp_probe")
 int BPF_PROG(on_probe, struct sock *sk, struct sk_buff *skb)
 {
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct tcp_sock *tp = passing_sock(sk);
 
-	if (tp && pass_sock(tp))
+	if (tp)
 		note_ttl(tp, skb);
 	return 0;
 }

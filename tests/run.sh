@@ -44,7 +44,7 @@ run_unittest() {
 
 unit() {
 	local test
-	for test in build/tests/test_*[!.]?; do
+	for test in build/tests/test_*; do
 		[ -x "$test" ] && CMOCKA_MESSAGE_OUTPUT=TAP run_tap "${test##*/}" "$test"
 	done
 	for test in tests/unit/test_*.py; do

@@ -28,7 +28,6 @@ static bool verbose_libbpf;
 /* Everything that libbpf has to say is for -v: what fails is said by us, once. */
 static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
 {
-
 	return verbose_libbpf && level <= LIBBPF_INFO ? vfprintf(stderr, format, args) : 0;
 }
 
@@ -40,13 +39,13 @@ static void load_if(struct bpf_program *prog, bool condition)
 }
 
 /* Hooks that cost something for each call are there only if asked for. */
-static void choose_programs(struct capture *c, const struct capture_settings *settings)
+static void choose_programs(struct capture *c, const struct capture_settings *settings,
+			    const struct kernel_features *kernel)
 {
 	bool calls = settings->errors, syscalls = settings->errors && settings->pid;
-	bool retransmit_has_err = kernel_tracepoint_args("tcp_retransmit_skb") > 2;
 
-	load_if(c->skel->progs.on_retransmit_skb, !retransmit_has_err);
-	load_if(c->skel->progs.on_retransmit_skb_err, retransmit_has_err);
+	load_if(c->skel->progs.on_retransmit_skb, !kernel->retransmit_has_err);
+	load_if(c->skel->progs.on_retransmit_skb_err, kernel->retransmit_has_err);
 	load_if(c->skel->progs.on_send_length, calls);
 	load_if(c->skel->progs.on_recv_length, calls);
 	load_if(c->skel->progs.on_probe, calls);
@@ -56,7 +55,7 @@ static void choose_programs(struct capture *c, const struct capture_settings *se
 }
 
 static int open_skeleton(struct capture *c, const struct capture_settings *settings,
-			 struct failure *why)
+			 const struct kernel_features *kernel, struct failure *why)
 {
 	c->skel = tcpwhy__open();
 	if (!c->skel)
@@ -66,7 +65,7 @@ static int open_skeleton(struct capture *c, const struct capture_settings *setti
 	c->skel->rodata->filter_port = settings->port;
 	c->skel->rodata->filter_pid = settings->pid;
 	c->skel->rodata->show_orderly = settings->orderly;
-	choose_programs(c, settings);
+	choose_programs(c, settings, kernel);
 	/* Iterators run when they are read, see below. */
 	bpf_program__set_autoattach(c->skel->progs.find_sockets, false);
 	bpf_program__set_autoattach(c->skel->progs.look_at_listeners, false);
@@ -171,6 +170,7 @@ struct capture *capture_open(const struct capture_settings *settings,
 			     const struct capture_sink *sink, struct failure *why)
 {
 	struct capture *c = calloc(1, sizeof(*c));
+	struct kernel_features kernel;
 
 	if (!c) {
 		failed(why, EXIT_FAILED, "out of memory");
@@ -180,8 +180,9 @@ struct capture *capture_open(const struct capture_settings *settings,
 	c->cpus = libbpf_num_possible_cpus();
 	verbose_libbpf = settings->verbose;
 	libbpf_set_print(print_libbpf);
-	if (kernel_check(why) || open_skeleton(c, settings, why) || load_skeleton(c, why) ||
-	    open_ring(c, why) || take_snapshot(c, why) || attach_look(c, why)) {
+	if (kernel_check(&kernel, why) || open_skeleton(c, settings, &kernel, why) ||
+	    load_skeleton(c, why) || open_ring(c, why) || take_snapshot(c, why) ||
+	    attach_look(c, why)) {
 		capture_close(c);
 		return NULL;
 	}

@@ -85,38 +85,34 @@ static int check_btf(struct btf **btf, struct failure *why)
 		release(), strerror(errno));
 }
 
-/* btf_trace_NAME is a typedef of a pointer to the function that a probe is; its first is void *. */
-int kernel_tracepoint_args(const char *name)
+/* btf_trace_NAME is a typedef of a pointer to the function that a probe is; 0 if there is none. */
+static __s32 find_tracepoint(const struct btf *btf, const char *name)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
-	const struct btf_type *type;
-	char typedef_name[64];
-	int args = -1;
+	char type[64];
 	__s32 id;
 
-	snprintf(typedef_name, sizeof(typedef_name), "btf_trace_%s", name);
-	id = btf ? btf__find_by_name_kind(btf, typedef_name, BTF_KIND_TYPEDEF) : -1;
-	if (id > 0) {
-		type = btf__type_by_id(btf, btf__type_by_id(btf, id)->type);
-		args = btf_vlen(btf__type_by_id(btf, type->type)) - 1;
-	}
-	btf__free(btf);
-	return args;
+	snprintf(type, sizeof(type), "btf_trace_%s", name);
+	id = btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF);
+	return id > 0 ? id : 0;
+}
+
+/* Of a tracepoint that exists; the void * that comes before them is not counted. */
+static int tracepoint_args(const struct btf *btf, const char *name)
+{
+	const struct btf_type *type = btf__type_by_id(btf, find_tracepoint(btf, name));
+
+	type = btf__type_by_id(btf, type->type); /* the pointer */
+	return btf_vlen(btf__type_by_id(btf, type->type)) - 1;
 }
 
 static int check_tracepoints(const struct btf *btf, struct failure *why)
 {
-	char type[64];
-
-	for (unsigned int i = 0; i < sizeof(tracepoints) / sizeof(tracepoints[0]); i++) {
-		snprintf(type, sizeof(type), "btf_trace_%s", tracepoints[i]);
-		if (btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) < 0)
+	for (unsigned int i = 0; i < sizeof(tracepoints) / sizeof(tracepoints[0]); i++)
+		if (!find_tracepoint(btf, tracepoints[i]))
 			return failed(why, EXIT_KERNEL,
 				      "kernel %s has no tracepoint %s, which tcpwhy needs; it is "
-				      "known to work "
-				      "from Linux 6.12",
+				      "known to work from Linux " OLDEST_KERNEL,
 				      release(), tracepoints[i]);
-	}
 	return 0;
 }
 
@@ -165,7 +161,7 @@ static int check_maps(struct failure *why)
 	return 0;
 }
 
-int kernel_check(struct failure *why)
+int kernel_check(struct kernel_features *features, struct failure *why)
 {
 	struct btf *btf = NULL;
 	int err;
@@ -179,6 +175,8 @@ int kernel_check(struct failure *why)
 		err = check_reasons(btf, why);
 	if (!err)
 		err = check_maps(why);
+	if (!err)
+		features->retransmit_has_err = tracepoint_args(btf, "tcp_retransmit_skb") > 2;
 	btf__free(btf);
 	return err;
 }

@@ -8,11 +8,13 @@
 
 #include "failure.h"
 
-/* 0, or -1 and *why: privileges, then BTF, then tracepoints, then features. */
-int kernel_check(struct failure *why);
+/* What differs between kernels that will do. */
+struct kernel_features {
+	bool retransmit_has_err; /* tcp_retransmit_skb has an argument err, from 6.17 */
+};
 
-/* How many arguments a tracepoint has, by BTF; -1 if there is no such tracepoint. */
-int kernel_tracepoint_args(const char *name);
+/* 0 and *features, or -1 and *why: privileges, then BTF, then tracepoints, then features. */
+int kernel_check(struct kernel_features *features, struct failure *why);
 
 /* May this process read which sockets another user's process holds? If not, some stay unnamed. */
 bool kernel_shows_descriptors(void);

@@ -8,8 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 /* One search: what is looked for, and how much is still missing. */
 struct search {
@@ -112,13 +113,7 @@ static size_t n_visits;
 
 static void note_visit(int pid)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	visits[n_visits++ % VISITS] = (struct visit){
-		.since = now.tv_sec * 1000000000ULL + now.tv_nsec,
-		.pid = pid,
-	};
+	visits[n_visits++ % VISITS] = (struct visit){ .since = monotonic_ns(), .pid = pid };
 }
 
 void owner_looked_at(__u64 when, struct owner *owner)

@@ -6,25 +6,17 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
+#include "clock.h"
 #include "escape.h"
 #include "story.h"
 
 /* ---- one line for a death or an incident ------------------------------------------------- */
 
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
-
 /* Records carry monotonic time; the wall clock may be set, so it is asked each time. */
-static void format_time(char *out, size_t size, uint64_t monotonic_ns)
+static void format_time(char *out, size_t size, uint64_t when)
 {
-	uint64_t age = clock_ns(CLOCK_MONOTONIC) - monotonic_ns;
+	uint64_t age = monotonic_ns() - when;
 	uint64_t wall = clock_ns(CLOCK_REALTIME) - age;
 	time_t seconds = wall / 1000000000;
 	struct tm tm;

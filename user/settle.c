@@ -4,10 +4,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "classify.h"
+#include "clock.h"
 #include "owner.h"
 #include "pair.h"
 
@@ -119,7 +119,6 @@ static void join_other_end(struct settle *s, entry_number newest)
 {
 	struct entry *entry = entry_at(s, newest);
 	entry_number *bucket = &s->buckets[pair_hash(&entry->e.tuple) % BUCKETS];
-
 	entry_number i = *bucket;
 
 	for (int steps = 0; is_known(s, i) && steps < CHAIN; steps++, i = entry_at(s, i)->next) {
@@ -183,19 +182,11 @@ void settle_closer(struct settle *s, uint64_t sock_id, const struct owner *owner
 			continue;
 		entry->e.owner = *owner;
 		entry->e.owner.source = OWNER_CLOSER;
-		entry->e.owner.exiting =
-			0; /* it ended after the connection, perhaps because of it */
+		/* It ended after the connection, perhaps because of it. */
+		entry->e.owner.exiting = 0;
 		entry->e.owner.exit_code = 0;
 		entry->wants_owner = false;
 	}
-}
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
 /* One pass over /proc for the next entries that want it. Returns how many there were. */

@@ -8,10 +8,10 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "capture.h"
+#include "clock.h"
 #include "kernel.h"
 #include "render_text.h"
 #include "settle.h"
@@ -36,21 +36,13 @@ struct watch {
 	int output_error;            /* errno of a failed write to stdout */
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * SECOND + now.tv_nsec;
-}
-
 /* ---- what comes in ----------------------------------------------------------------------- */
 
 static void take_evidence(void *ctx, const struct evidence *e)
 {
 	struct watch *w = ctx;
 
-	settle_add(w->settle, e, now_ns());
+	settle_add(w->settle, e, monotonic_ns());
 }
 
 static void take_closer(void *ctx, uint64_t sock_id, const struct owner *owner)
@@ -161,11 +153,11 @@ static void row_due(struct watch *w, uint64_t now)
 static void take_records(struct watch *w, bool last)
 {
 	capture_drain(w->capture);
-	settle_find_owners(w->settle, now_ns(), last);
+	settle_find_owners(w->settle, monotonic_ns(), last);
 	capture_drain(w->capture); /* whoever closed its socket during the search has been seen */
-	settle_hand_over(w->settle, now_ns(), last);
-	if (capture_queue_filled(w->capture) && w->next_look > now_ns() + LOOK_SOON)
-		w->next_look = now_ns() + LOOK_SOON;
+	settle_hand_over(w->settle, monotonic_ns(), last);
+	if (capture_queue_filled(w->capture) && w->next_look > monotonic_ns() + LOOK_SOON)
+		w->next_look = monotonic_ns() + LOOK_SOON;
 }
 
 static uint64_t earliest(uint64_t a, uint64_t b)
@@ -177,7 +169,7 @@ static int wait_ms(const struct watch *w)
 {
 	uint64_t due = earliest(earliest(w->next_look, w->next_row),
 				earliest(w->ends, settle_due(w->settle)));
-	uint64_t now = now_ns();
+	uint64_t now = monotonic_ns();
 
 	return due <= now ? 0 : (int)earliest((due - now + 999999) / 1000000, 60000);
 }
@@ -207,7 +199,7 @@ static void loop(struct watch *w)
 
 		wait_for_something(w);
 		take_records(w, false);
-		now = now_ns();
+		now = monotonic_ns();
 		if (now >= w->next_look)
 			look_at_listeners(w, now);
 		if (now >= w->next_row)
@@ -227,7 +219,7 @@ static void finish(struct watch *w)
 	take_records(w, true);
 	flush_output(w);
 	if (!w->reader_gone && !capture_read_counts(w->capture, &total))
-		text_summary(stderr, &total, now_ns() - w->started, w->options->verbose);
+		text_summary(stderr, &total, monotonic_ns() - w->started, w->options->verbose);
 }
 
 /* ---- setting up -------------------------------------------------------------------------- */
@@ -289,7 +281,7 @@ static void start_clocks(struct watch *w)
 {
 	const struct options *o = w->options;
 
-	w->started = now_ns();
+	w->started = monotonic_ns();
 	w->ends = o->duration_ns ? w->started + o->duration_ns : NEVER;
 	w->next_row = o->interval_ns ? w->started + o->interval_ns : NEVER;
 	w->next_look = w->started;
