@@ -215,6 +215,12 @@ RULE is_destroyed(const struct facts *f)
 	return died(f) && f->err == ERR_CONNABORTED;
 }
 
+/* __tcp_close() and connect(AF_UNSPEC) dissolve a socket in repair mode without a segment. */
+RULE is_checkpointed(const struct facts *f)
+{
+	return died_without_error(f) && !connecting(f) && has(f, FACT_REPAIR);
+}
+
 /*
  * inet_csk_listen_stop() disconnects children that no accept() has given a struct socket. MPTCP's
  * subflows have none either, but are closed with their lock held.

@@ -147,27 +147,31 @@ struct evidence {
 	struct owner owner;
 	__u32 netns;              /* inode of the network namespace */
 	__u8 keepalive_probes;    /* effective TCP_KEEPCNT or net.ipv4.tcp_keepalive_probes */
-	__u8 retries2;            /* net.ipv4.tcp_retries2 */
+	__u8 retries;             /* net.ipv4.tcp_retries2; of an orphan tcp_orphan_retries */
 	__u8 usual_ttl;           /* TTL of the connection's segments, if it was watched; else 0 */
 	__u8 rst_ttl;             /* TTL of the RST that ended it, likewise */
 	__u32 keepalive_time_ms;  /* effective TCP_KEEPIDLE or net.ipv4.tcp_keepalive_time */
 	__u32 keepalive_intvl_ms; /* effective TCP_KEEPINTVL or net.ipv4.tcp_keepalive_intvl */
 	__u32 total_retrans;      /* segments retransmitted in the life of the connection */
-	__u32 backlog;     /* of a listener: connections waiting in accept(), sk_ack_backlog */
-	__u32 backlog_max; /* of a listener: min(listen() backlog, somaxconn) */
-	__u32 somaxconn;   /* of a listener: net.core.somaxconn of its namespace */
-	__u32 syn_queue;   /* of a listener: handshakes under way, icsk_accept_queue.qlen */
-	__u32 full_ms;     /* of a listener: for how long its accept queue has been full */
-	__u32 closed_ms;   /* since our process closed or shut down, if known; else 0 */
-	__s32 call_fd;     /* of EVENT_BAD_FD: the descriptor */
-	__u32 call_nr;     /* of EVENT_BAD_FD: the number of the system call */
-	__u32 seg_len;     /* payload bytes of the segment that was answered or dropped */
-	__u32 snd_una;     /* of a full socket: first sequence number not acknowledged */
-	__u32 snd_nxt;     /* of a full socket: next sequence number to be sent */
-	__u32 rcv_nxt;     /* of a full socket: next sequence number expected */
-	__u32 seg_seq;     /* sequence number of the segment that was answered or dropped */
-	__u32 count;       /* how many such events this record stands for, at least 1 */
-	__u32 pad2;
+	__u32 backlog;        /* of a listener: connections waiting in accept(), sk_ack_backlog */
+	__u32 backlog_max;    /* of a listener: min(listen() backlog, somaxconn) */
+	__u32 somaxconn;      /* of a listener: net.core.somaxconn of its namespace */
+	__u32 syn_queue;      /* of a listener: handshakes under way, icsk_accept_queue.qlen */
+	__u32 full_ms;        /* of a listener: for how long its accept queue has been full */
+	__u32 unaccepted_ms;  /* of a listener: for how long nothing was accepted, at least; 0 =
+				 unknown */
+	__u32 closed_ms;      /* since our process closed or shut down, if known; else 0 */
+	__s32 call_fd;        /* of EVENT_BAD_FD: the descriptor */
+	__u32 call_nr;        /* of EVENT_BAD_FD: the number of the system call */
+	__u32 seg_len;        /* payload bytes of the segment that was answered or dropped */
+	__u32 snd_una;        /* of a full socket: first sequence number not acknowledged */
+	__u32 snd_nxt;        /* of a full socket: next sequence number to be sent */
+	__u32 rcv_nxt;        /* of a full socket: next sequence number expected */
+	__u32 seg_seq;        /* sequence number of the segment that was answered or dropped */
+	__u32 count;          /* how many such events this record stands for, at least 1 */
+	__u32 fin_silence_ms; /* of data before the first FIN, ours or the peer's; 0 = unknown */
+	__u32 written_ms; /* since the write that was never acknowledged; 0 = nothing was sent again
+			   */
 };
 
 /* Sent when a socket is closed that had died with its owner unknown: now the owner is known. */
@@ -178,7 +182,7 @@ struct closer_record {
 };
 
 _Static_assert(sizeof(struct facts) == 80, "facts are part of the wire format");
-_Static_assert(sizeof(struct evidence) == 264, "evidence is a wire format");
+_Static_assert(sizeof(struct evidence) == 272, "evidence is a wire format");
 _Static_assert(sizeof(struct closer_record) == 48, "closer_record is a wire format");
 
 /* Counters beside the verdicts, per CPU in the kernel. */

@@ -31,9 +31,14 @@ static __always_inline bool pass_ports_of(struct tcp_sock *tp)
 	return !filter_port || pass_ports(local_port(tp), remote_port(as_sock(tp)));
 }
 
+static __always_inline bool is_watched(__u32 pid)
+{
+	return filter_pid && pid == filter_pid;
+}
+
 static __always_inline bool current_is_watched(void)
 {
-	return filter_pid && bpf_get_current_pid_tgid() >> 32 == filter_pid;
+	return filter_pid && is_watched(bpf_get_current_pid_tgid() >> 32);
 }
 
 static __always_inline void watch_sock(struct tcp_sock *tp)

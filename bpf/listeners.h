@@ -37,16 +37,27 @@ struct {
 	__type(value, struct listener);
 } listeners SEC(".maps");
 
-/* When a child last filled the queue of a listener in this namespace, on this port. */
+/* What the children of a listener, of its namespace and port, tell of its accept queue. */
+struct queue_history {
+	__u64 filled_ns; /* when a child last filled it, 0 = never */
+	__u64 run_ns;    /* since when it has only grown: nothing was accepted */
+	__u64 noted_ns;  /* when the newest child was noted */
+	__u32 backlog;   /* as it has found it */
+	__u32 cookies;   /* of a SO_REUSEPORT group: the last stamp that was reported */
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1024);
 	__type(key, __u64);
-	__type(value, __u64);
-} filled SEC(".maps");
+	__type(value, struct queue_history);
+} queues SEC(".maps");
 
 #define LOOK_AGAIN_NS 5000000 /* wake user space for a filled queue no more often than this */
 
+#define NOTED_FOR_NS 60000000000ULL /* a child is compared with one before it that is not older */
+
+__u32 queues_noted = 0;   /* jiffies, when a child last found a queue that was not empty */
 __u64 woken_ns = 0;       /* when user space was last woken for a filled queue */
 __u32 listeners_full = 0; /* queues that the looks found full; user space sets it to 0 */
 
@@ -60,12 +71,40 @@ static __always_inline struct listener *find_listener(struct tcp_sock *tp)
 	return bpf_sk_storage_get(&listeners, tp, NULL, 0);
 }
 
-static __always_inline __u64 filled_at(struct tcp_sock *tp)
+static __always_inline struct queue_history *find_queue(struct tcp_sock *tp)
 {
 	__u64 key = port_key(tp);
-	__u64 *when = bpf_map_lookup_elem(&filled, &key);
 
-	return when ? *when : 0;
+	return bpf_map_lookup_elem(&queues, &key);
+}
+
+/* NULL if it is not there and not to be added, or cannot be. */
+static __always_inline struct queue_history *find_or_add_queue(struct tcp_sock *tp, bool add)
+{
+	struct queue_history *queue = find_queue(tp), fresh = {};
+	__u64 key = port_key(tp);
+
+	if (queue || !add)
+		return queue;
+	bpf_map_update_elem(&queues, &key, &fresh, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&queues, &key);
+}
+
+static __always_inline __u64 filled_at(struct tcp_sock *tp)
+{
+	const struct queue_history *queue = find_queue(tp);
+
+	return queue ? queue->filled_ns : 0;
+}
+
+/* Listeners that share a port grow several queues: of one of them nothing is known. */
+static __always_inline __u32 ms_since_accept(struct tcp_sock *tp, __u64 now)
+{
+	const struct queue_history *queue = find_queue(tp);
+
+	if (!queue || !queue->run_ns || as_sock(tp)->sk_reuseport_cb)
+		return 0;
+	return (now - queue->run_ns) / 1000000;
 }
 
 /* How full the queues are at a look. */
@@ -87,6 +126,14 @@ static __always_inline __u32 ms_since_full(struct tcp_sock *tp, const struct lis
 	return since ? (now - since) / 1000000 : 0;
 }
 
+/* tcp_synq_overflow(): the time stamp is the listener's, or that of its SO_REUSEPORT group. */
+static __always_inline __u32 cookie_stamp(struct tcp_sock *tp)
+{
+	struct sock_reuseport *group = as_sock(tp)->sk_reuseport_cb;
+
+	return group ? BPF_CORE_READ(group, synq_overflow_ts) : tp->rx_opt.ts_recent_stamp;
+}
+
 /* NULL if it is not to be watched, or is watched already. */
 static __always_inline struct listener *add_listener(struct tcp_sock *tp)
 {
@@ -97,33 +144,53 @@ static __always_inline struct listener *add_listener(struct tcp_sock *tp)
 	l = bpf_sk_storage_get(&listeners, tp, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (l) {
 		l->base = as_sock(tp)->sk_drops.counter;
-		l->cookies = tp->rx_opt.ts_recent_stamp;
+		l->cookies = cookie_stamp(tp);
 		note_queues(tp, l, bpf_ktime_get_ns());
 	}
 	return l;
 }
 
-/*
- * A new child is a copy of its listener from just before it joins the queue: now the queue gets
- * full. The listener itself cannot be reached from here.
- */
-static __always_inline void note_filled_queue(struct tcp_sock *child)
+static __always_inline void ask_for_look(__u64 now)
 {
-	const struct sock *sk = as_sock(child);
 	struct record_head *record;
-	__u64 now, key;
 
-	if (sk->sk_ack_backlog < sk->sk_max_ack_backlog || !pass_ports_of(child))
-		return;
-	now = bpf_ktime_get_ns();
-	key = port_key(child);
-	bpf_map_update_elem(&filled, &key, &now, BPF_ANY);
 	if (now - woken_ns < LOOK_AGAIN_NS)
 		return;
 	woken_ns = now;
 	record = reserve_record(RECORD_QUEUE_FULL, sizeof(*record));
 	if (record)
 		send(record);
+}
+
+/*
+ * A new child is a copy of its listener from just before it joins the queue; the listener itself
+ * cannot be reached from here. If each finds one more than the one before, nothing has been
+ * accepted in between. Where all find the queue empty, as in good times, none leaves a note.
+ */
+static __always_inline void note_queue(struct tcp_sock *child)
+{
+	__u32 backlog = as_sock(child)->sk_ack_backlog;
+	struct queue_history *queue;
+	__u64 now;
+
+	if (!backlog && ms_since(queues_noted) > NOTED_FOR_NS / 1000000)
+		return;
+	if (!pass_ports_of(child))
+		return;
+	queue = find_or_add_queue(child, backlog > 0);
+	if (!queue)
+		return;
+	now = bpf_ktime_get_ns();
+	if (backlog != queue->backlog + 1 || now - queue->noted_ns > NOTED_FOR_NS)
+		queue->run_ns = now;
+	queue->backlog = backlog;
+	queue->noted_ns = now;
+	if (backlog)
+		queues_noted = bpf_jiffies64();
+	if (backlog >= as_sock(child)->sk_max_ack_backlog) {
+		queue->filled_ns = now;
+		ask_for_look(now);
+	}
 }
 
 static __always_inline void facts_of_listener(struct facts *f, struct tcp_sock *tp,
@@ -157,21 +224,41 @@ static __always_inline void report_listener(struct tcp_sock *tp, const struct li
 	if (l) {
 		e->owner = l->owner;
 		e->owner.source = OWNER_LISTENER;
-		if (e->facts.flags & FACT_QUEUE_FULL)
+		if (e->facts.flags & FACT_QUEUE_FULL) {
 			e->full_ms = ms_since_full(tp, l, e->time_ns);
+			e->unaccepted_ms = ms_since_accept(tp, e->time_ns);
+		}
 	}
 	e->count = n;
 	send(e);
 }
 
+/* Of a SO_REUSEPORT group all see the same stamp, and the first one reports it. */
+static __always_inline bool group_has_reported(struct tcp_sock *tp, __u32 stamp)
+{
+	struct queue_history *queue;
+	bool reported;
+
+	if (!as_sock(tp)->sk_reuseport_cb)
+		return false;
+	queue = find_or_add_queue(tp, true);
+	if (!queue)
+		return false;
+	reported = queue->cookies == stamp;
+	queue->cookies = stamp;
+	return reported;
+}
+
 static __always_inline void look_for_cookies(struct tcp_sock *tp, struct listener *l)
 {
-	__u32 stamp = tp->rx_opt.ts_recent_stamp;
+	__u32 stamp = cookie_stamp(tp);
 	struct facts facts = {};
 
 	if (stamp == l->cookies)
 		return;
 	l->cookies = stamp;
+	if (group_has_reported(tp, stamp))
+		return;
 	facts_of_listener(&facts, tp, EVENT_COOKIES);
 	report_listener(tp, l, &facts, NULL, 1);
 }

@@ -23,8 +23,8 @@
 struct closer {
 	__u64 key;
 	struct owner owner;
-	__u32 jiffies; /* when it closed */
-	__u32 pad;
+	__u32 jiffies;    /* when it closed */
+	__u32 silence_ms; /* before our FIN, if it was the first */
 };
 
 struct closer_set {
@@ -95,7 +95,7 @@ static __always_inline struct closer *closer_place(struct closer_set *set, __u64
 }
 
 /* The process closed or shut down its end: the last time that it can be seen. */
-static __always_inline void remember_closer(struct tcp_sock *tp)
+static __always_inline void remember_closer(struct tcp_sock *tp, bool first_fin)
 {
 	__u64 key = closer_key(as_sock(tp), local_port(tp));
 	struct closer_set *set = closer_set(key);
@@ -109,6 +109,7 @@ static __always_inline void remember_closer(struct tcp_sock *tp)
 	barrier();
 	owner_of_current(&closer->owner);
 	closer->jiffies = now;
+	closer->silence_ms = first_fin ? jiffies_to_ms(silent_jiffies(tp)) : 0;
 	barrier();
 	closer->key = key;
 }
@@ -133,6 +134,8 @@ static __always_inline void owner_from_closer(struct evidence *e, const struct c
 	e->owner = closer->owner;
 	e->owner.source = OWNER_CLOSER;
 	e->closed_ms = ms_since(closer->jiffies);
+	if (closer->silence_ms)
+		e->fin_silence_ms = closer->silence_ms;
 }
 
 static __always_inline bool closing_state(__u8 state)

@@ -11,9 +11,10 @@
 #include "classify.h"
 #include "compat.h"
 
-#define AF_INET     2
-#define AF_INET6    10
-#define IPPROTO_TCP 6
+#define AF_INET       2
+#define AF_INET6      10
+#define IPPROTO_TCP   6
+#define IPPROTO_MPTCP 262
 
 #define PF_EXITING 0x00000004 /* include/linux/sched.h */
 #define PF_KTHREAD 0x00200000
@@ -229,8 +230,39 @@ static __always_inline bool syn_queue_is_full(struct tcp_sock *tp)
 	return n >= as_sock(tp)->sk_max_ack_backlog || n > max - (max >> 2);
 }
 
+/* Jiffies since data went or came; a FIN or an ACK alone is none. */
+static __always_inline __u32 silent_jiffies(const struct tcp_sock *tp)
+{
+	__u32 now = bpf_jiffies64();
+	__u32 sent = now - tp->lsndtime, received = now - tp->inet_conn.icsk_ack.lrcvtime;
+
+	return sent < received ? sent : received;
+}
+
+/* tcp_rto_min(), the lower bound of a retransmission's timer, unless a route sets another */
+#define RTO_MIN_MS 200
+
+/*
+ * Since the write that was never acknowledged: a retransmission's timer before the first time
+ * that it was sent again, retrans_stamp. A loss probe, of which no trace is left, may have come
+ * before: so it may be some 200 ms more.
+ */
+static __always_inline __u32 ms_since_write(const struct tcp_sock *tp)
+{
+	__u64 unit_ns = 1000000;
+	__u32 rto_ms = ((tp->srtt_us >> 3) + tp->rttvar_us) / 1000;
+	__u32 age;
+
+	if (!tp->retrans_stamp)
+		return 0;
+	if (bpf_core_field_exists(tp->tcp_usec_ts) && BPF_CORE_READ_BITFIELD(tp, tcp_usec_ts))
+		unit_ns = 1000;
+	age = (__u32)(bpf_ktime_get_ns() / unit_ns) - tp->retrans_stamp;
+	return age * unit_ns / 1000000 + (rto_ms > RTO_MIN_MS ? rto_ms : RTO_MIN_MS);
+}
+
 /* The settings that a socket leaves at 0 are those of its namespace. */
-static __always_inline void keepalive_of_sock(struct evidence *e, const struct tcp_sock *tp)
+static __always_inline void timers_of_sock(struct evidence *e, const struct tcp_sock *tp)
 {
 	const struct netns_ipv4 *ns = &tp->inet_conn.icsk_inet.sk.__sk_common.skc_net.net->ipv4;
 	__u32 time = tp->keepalive_time, intvl = tp->keepalive_intvl;
@@ -240,7 +272,9 @@ static __always_inline void keepalive_of_sock(struct evidence *e, const struct t
 	e->keepalive_intvl_ms =
 		jiffies_to_ms(intvl ? intvl : (__u32)ns->sysctl_tcp_keepalive_intvl);
 	e->keepalive_probes = probes ? probes : ns->sysctl_tcp_keepalive_probes;
-	e->retries2 = ns->sysctl_tcp_retries2;
+	e->retries = e->facts.flags & FACT_DEAD ? ns->sysctl_tcp_orphan_retries
+						: ns->sysctl_tcp_retries2;
+	e->written_ms = ms_since_write(tp);
 }
 
 /* Which socket it is, of a connection or a listener. */
@@ -262,7 +296,7 @@ static __always_inline void details_of_sock(struct evidence *e, struct tcp_sock 
 	e->snd_una = tp->snd_una;
 	e->snd_nxt = tp->snd_nxt;
 	e->rcv_nxt = tp->rcv_nxt;
-	keepalive_of_sock(e, tp);
+	timers_of_sock(e, tp);
 }
 
 static __always_inline void details_of_listener(struct evidence *e, struct tcp_sock *tp)

@@ -17,6 +17,7 @@
 #include "calls.h"
 #include "emit.h"
 #include "filter.h"
+#include "fin.h"
 #include "listeners.h"
 #include "owner.h"
 #include "sock.h"
@@ -42,6 +43,7 @@ static __always_inline void send_death(struct tcp_sock *tp, const struct facts *
 	e->seg_len = seg_len;
 	if (watch_ttl)
 		recall_ttls(e, tp);
+	recall_fin(e, tp);
 	owner_of_death(e, tp);
 	if (!e->owner.pid && e->inode)
 		await_owner(tp);
@@ -111,11 +113,11 @@ static __always_inline void on_listen_end(struct tcp_sock *tp)
 }
 
 /* The process closes or shuts down its end: from now on the socket is known to be its own. */
-static __always_inline void on_close(struct tcp_sock *tp)
+static __always_inline void on_close(struct tcp_sock *tp, int new)
 {
 	if (!pass_ports_of(tp))
 		return;
-	remember_closer(tp);
+	remember_closer(tp, new == BPF_TCP_FIN_WAIT1);
 	if (current_is_watched() && as_sock(tp)->sk_lock.owned)
 		watch_sock(tp);
 }
@@ -125,8 +127,7 @@ static __always_inline void on_close(struct tcp_sock *tp)
 /* Most changes of state decide nothing: they leave at once. */
 static __always_inline bool decisive(int new)
 {
-	return new == BPF_TCP_CLOSE || new == BPF_TCP_FIN_WAIT1 || new == BPF_TCP_LAST_ACK ||
-	       new == BPF_TCP_SYN_RECV || new == BPF_TCP_SYN_SENT || new == BPF_TCP_LISTEN;
+	return new != BPF_TCP_ESTABLISHED &&new != BPF_TCP_FIN_WAIT2 &&new != BPF_TCP_CLOSING;
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -148,11 +149,14 @@ int BPF_PROG(on_set_state, struct sock *sk, int old, int new)
 		break;
 	case BPF_TCP_FIN_WAIT1:
 	case BPF_TCP_LAST_ACK:
-		on_close(tp);
+		on_close(tp, new);
+		break;
+	case BPF_TCP_CLOSE_WAIT:
+		remember_fin(tp);
 		break;
 	case BPF_TCP_SYN_RECV:
 		if (old == BPF_TCP_LISTEN) /* else it has connected to itself */
-			note_filled_queue(tp);
+			note_queue(tp);
 		break;
 	case BPF_TCP_SYN_SENT:
 		if (current_is_watched())
@@ -456,31 +460,89 @@ int BPF_PROG(on_destroy_sock, struct sock *sk)
 
 /* ---- what was there before us, and what nobody tells us -------------------------------------- */
 
+/* What processes have of MPTCP, by its address: the subflows are found by it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, __u64); /* struct mptcp_sock */
+	__type(value, struct owner);
+} message_socks SEC(".maps");
+
+/* Where they are: the inodes of network namespaces, and for each a process by which to get there.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, __u32);
+} mptcp_namespaces SEC(".maps");
+
+static __always_inline void found_message_sock(struct sock *sk, const struct owner *owner)
+{
+	__u32 netns = netns_of_sock(sk);
+	__u64 key = (__u64)sk;
+
+	if (sk->__sk_common.skc_state != BPF_TCP_LISTEN && !is_watched(owner->pid))
+		return;
+	bpf_map_update_elem(&message_socks, &key, owner, BPF_ANY);
+	bpf_map_update_elem(&mptcp_namespaces, &netns, &owner->pid, BPF_ANY);
+}
+
+static __always_inline void found_socket(struct tcp_sock *tp, const struct owner *owner)
+{
+	struct listener *l;
+
+	if (as_sock(tp)->__sk_common.skc_state == BPF_TCP_LISTEN) {
+		l = add_listener(tp);
+		if (l)
+			l->owner = *owner;
+	}
+	if (is_watched(owner->pid))
+		watch_sock(tp);
+}
+
 /* All descriptors of all processes: the listeners and, under -p, the sockets of the process. */
 SEC("iter/task_file")
 int find_sockets(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
+	struct owner owner = {};
 	struct socket *socket;
 	struct tcp_sock *tp;
-	struct listener *l;
 
 	if (!task || !file)
 		return 0;
 	socket = bpf_sock_from_file(file);
 	if (!socket || !socket->sk)
 		return 0;
+	owner_of_task(&owner, task);
 	tp = bpf_skc_to_tcp_sock(socket->sk);
+	if (tp)
+		found_socket(tp, &owner);
+	else if (socket->sk->sk_protocol == IPPROTO_MPTCP)
+		found_message_sock(socket->sk, &owner);
+	return 0;
+}
+
+/* The subflows of MPTCP, in the network namespace of whoever reads this. */
+SEC("iter/tcp")
+int find_subflows(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *common = ctx->sk_common;
+	const struct owner *owner;
+	struct tcp_sock *tp;
+	__u64 key;
+
+	tp = common ? bpf_skc_to_tcp_sock(common) : NULL;
 	if (!tp)
 		return 0;
-	if (as_sock(tp)->__sk_common.skc_state == BPF_TCP_LISTEN) {
-		l = add_listener(tp);
-		if (l)
-			owner_of_task(&l->owner, task);
-	}
-	if (filter_pid && (__u32)task->tgid == filter_pid)
-		watch_sock(tp);
+	key = (__u64)message_sock(tp);
+	owner = bpf_map_lookup_elem(&message_socks, &key);
+	if (owner)
+		found_socket(tp, owner);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include <bpf/libbpf.h>
 
 #include "kernel.h"
+#include "netns.h"
 #include "tcpwhy.skel.h"
 
 struct capture {
@@ -68,6 +69,7 @@ static int open_skeleton(struct capture *c, const struct capture_settings *setti
 	choose_programs(c, settings, kernel);
 	/* Iterators run when they are read, see below. */
 	bpf_program__set_autoattach(c->skel->progs.find_sockets, false);
+	bpf_program__set_autoattach(c->skel->progs.find_subflows, false);
 	bpf_program__set_autoattach(c->skel->progs.look_at_listeners, false);
 	return 0;
 }
@@ -103,16 +105,52 @@ static int run_iterator(const struct bpf_link *link)
 	return n;
 }
 
-/* What was there before us. The hooks are attached already, so nothing falls between. */
-static int take_snapshot(struct capture *c, struct failure *why)
+static int run_iterator_program(void *prog)
 {
-	struct bpf_link *link = bpf_program__attach_iter(c->skel->progs.find_sockets, NULL);
+	struct bpf_link *link = bpf_program__attach_iter(prog, NULL);
 	int err = link ? run_iterator(link) : -errno;
 
 	bpf_link__destroy(link);
+	return err;
+}
+
+/* Its connections are watched all the same, but by whom they are owned may stay unknown. */
+static void subflows_unseen(__u32 netns, int err)
+{
+	fprintf(stderr,
+		"tcpwhy: cannot list the MPTCP sockets in the network namespace %u: %s; overflows "
+		"of its listeners are not seen (CAP_SYS_ADMIN is needed to look there)\n",
+		netns, strerror(-err));
+}
+
+/* The TCP sockets of the MPTCP sockets that were found, in each of their namespaces. */
+static void find_subflows(struct capture *c)
+{
+	int map = bpf_map__fd(c->skel->maps.mptcp_namespaces), err;
+	struct bpf_program *prog = c->skel->progs.find_subflows;
+	__u32 netns, pid, *previous = NULL;
+
+	for (; !bpf_map_get_next_key(map, previous, &netns); previous = &netns) {
+		if (netns == netns_own())
+			err = run_iterator_program(prog);
+		else if (!bpf_map_lookup_elem(map, &netns, &pid))
+			err = netns_visit(pid, run_iterator_program, prog);
+		else
+			err = 0;
+		if (err && err != -ENOENT) /* the process has ended: its sockets too */
+			subflows_unseen(netns, err);
+	}
+}
+
+/* What was there before us. The hooks are attached already, so nothing falls between. */
+static int take_snapshot(struct capture *c, struct failure *why)
+{
+	int err = run_iterator_program(c->skel->progs.find_sockets);
+
 	if (err)
 		return failed(why, EXIT_KERNEL, "cannot list the sockets that are open already: %s",
 			      strerror(-err));
+	find_subflows(c);
 	return 0;
 }
 

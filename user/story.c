@@ -107,11 +107,17 @@ static void say_volume(struct line *l, const struct facts *f)
 
 static void say_half_closed(struct line *l, const struct evidence *e)
 {
-	say(l, "peer had closed; wrote ");
+	if (e->fin_silence_ms) {
+		say(l, "peer closed after ");
+		say_ms(l, e->fin_silence_ms);
+		say(l, " of silence; wrote ");
+	} else {
+		say(l, "peer had closed; wrote ");
+	}
 	say_bytes(l, data_in_flight(&e->facts));
-	say(l, " after ");
+	say(l, " ");
 	say_ms(l, silence_before_write(&e->facts));
-	say(l, " of silence, answered by RST");
+	say(l, " later, answered by RST");
 }
 
 /* An RST in the peer's name from a host that is not as far away as the peer. */
@@ -192,11 +198,15 @@ static void say_unacknowledged(struct line *l, const struct evidence *e)
 	    f->retransmits == 1 ? "" : "s");
 	say_ms(l, f->heard_ms);
 	say(l, " ago");
+	if (e->written_ms && f->heard_ms >= e->written_ms + 1000)
+		say(l, ", written after about %u s of silence",
+		    (f->heard_ms - e->written_ms + 500) / 1000);
 	if (f->user_timeout_ms) {
 		say(l, ", TCP_USER_TIMEOUT ");
 		say_ms(l, f->user_timeout_ms);
-	} else if (!(f->flags & FACT_DEAD)) {
-		say(l, ", tcp_retries2 %u", e->retries2);
+	} else {
+		say(l, ", %s %u", f->flags & FACT_DEAD ? "tcp_orphan_retries" : "tcp_retries2",
+		    e->retries);
 	}
 	if (f->err_soft)
 		say(l, "; ICMP said: %s", strerror(f->err_soft));
@@ -209,6 +219,8 @@ static void say_syn(struct line *l, const struct evidence *e)
 		say(l, "no answer (%s)", strerror(e->facts.err));
 	else
 		say(l, "not connected yet");
+	if (!e->facts.err && e->facts.flags & FACT_LINGER_ZERO)
+		say(l, ", aborted with SO_LINGER 0");
 }
 
 /* listen() asks for a limit, net.core.somaxconn cuts it: the smaller one is the one that holds. */
@@ -221,6 +233,10 @@ static void say_queue(struct line *l, const struct evidence *e)
 	if (e->full_ms) {
 		say(l, ", full for ");
 		say_ms(l, e->full_ms);
+	}
+	if (e->unaccepted_ms) {
+		say(l, ", nothing accepted for ");
+		say_ms(l, e->unaccepted_ms);
 	}
 }
 
@@ -327,6 +343,18 @@ static void say_closed(struct line *l, const struct evidence *e)
 	say(l, "; closed ");
 	say_ms(l, e->closed_ms);
 	say(l, " before");
+	if (e->fin_silence_ms >= 1000) {
+		say(l, ", after ");
+		say_ms(l, e->fin_silence_ms);
+		say(l, " of silence");
+	}
+}
+
+/* Of a death; the other words name the state if it matters to them. */
+static void say_unusual_state(struct line *l, const struct facts *f)
+{
+	if (f->event == EVENT_DEATH && f->state != ST_ESTABLISHED && f->state != ST_CLOSE_WAIT)
+		say(l, ", in %s", state_name(f->state));
 }
 
 static void say_exit(struct line *l, const struct owner *o)
@@ -353,18 +381,21 @@ static void say_evidence(struct line *l, const struct evidence *e, enum verdict 
 		say(l, "closed with ");
 		say_bytes(l, f->unread);
 		say(l, " unread, so RST was sent");
+		say_unusual_state(l, f);
 		break;
 	case VERDICT_linger_zero:
 		say(l, "aborted with %s after ",
 		    f->flags & FACT_LINGER_ZERO ? "SO_LINGER 0" : "TCP_LINGER2 < 0");
 		say_ms(l, silence_ms(f));
 		say(l, " of silence");
+		say_unusual_state(l, f);
 		break;
 	case VERDICT_late_data:
 		say_bytes(l, e->seg_len);
 		say(l, " came after close, so RST was sent");
 		break;
 	case VERDICT_destroyed:
+	case VERDICT_checkpointed:
 	case VERDICT_listener_closed:
 	case VERDICT_disconnected:
 	case VERDICT_namespace_gone:
@@ -374,9 +405,11 @@ static void say_evidence(struct line *l, const struct evidence *e, enum verdict 
 		break;
 	case VERDICT_keepalive_user_timeout:
 		say_keepalive_user_timeout(l, e);
+		say_unusual_state(l, f);
 		break;
 	case VERDICT_keepalive_timeout:
 		say_keepalive(l, e);
+		say_unusual_state(l, f);
 		break;
 	case VERDICT_refused:
 		say(l, "RST to our SYN: nothing listens there");
@@ -388,10 +421,12 @@ static void say_evidence(struct line *l, const struct evidence *e, enum verdict 
 	case VERDICT_close_race:
 	case VERDICT_half_closed_reuse:
 		say_half_closed(l, e);
+		say_unusual_state(l, f);
 		break;
 	case VERDICT_keepalive_reset:
 		say_keepalive(l, e);
 		say(l, " but this one by RST");
+		say_unusual_state(l, f);
 		break;
 	case VERDICT_reset_after_close:
 	case VERDICT_backlog_reset:
@@ -407,16 +442,19 @@ static void say_evidence(struct line *l, const struct evidence *e, enum verdict 
 	case VERDICT_zero_window_timeout:
 		say(l, "window closed, %u probes; ", f->probes_out);
 		say_unacknowledged(l, e);
+		say_unusual_state(l, f);
 		break;
 	case VERDICT_egress_blocked:
 		say_bytes(l, f->unsent);
 		say(l, " could not leave this host, %u attempts", f->probes_out);
+		say_unusual_state(l, f);
 		break;
 	case VERDICT_orphan_timeout:
 	case VERDICT_unreachable:
 	case VERDICT_user_timeout:
 	case VERDICT_retransmit_timeout:
 		say_unacknowledged(l, e);
+		say_unusual_state(l, f);
 		break;
 	case VERDICT_no_listener:
 	case VERDICT_late_data_time_wait:

@@ -26,6 +26,8 @@ struct net_device;
 struct request_sock;
 struct seq_file;
 struct sock;
+struct sock_common;
+struct sock_reuseport;
 struct socket;
 struct task_struct;
 
@@ -171,6 +173,8 @@ typedef _Bool bool;
 typedef unsigned long __kernel_ulong_t;
 typedef __kernel_ulong_t __kernel_size_t;
 typedef __kernel_size_t size_t;
+typedef unsigned int __kernel_uid32_t;
+typedef __kernel_uid32_t uid_t;
 typedef __u16 __sum16;
 typedef int __kernel_pid_t;
 typedef __kernel_pid_t pid_t;
@@ -210,6 +214,16 @@ struct bpf_iter__bpf_sk_storage_map {
 	union {
 		void *value;
 	};
+};
+
+struct bpf_iter__tcp {
+	union {
+		struct bpf_iter_meta *meta;
+	};
+	union {
+		struct sock_common *sk_common;
+	};
+	uid_t uid;
 };
 
 typedef struct {
@@ -272,6 +286,11 @@ struct sock {
 	u32 sk_ack_backlog;
 	u32 sk_max_ack_backlog;
 	unsigned long sk_ino;
+	struct sock_reuseport *sk_reuseport_cb;
+};
+
+struct sock_reuseport {
+	unsigned int synq_overflow_ts;
 };
 
 struct inet_sock {
@@ -298,6 +317,19 @@ struct inet_connection_sock {
 	__u8 icsk_probes_out;
 	u32 icsk_user_timeout;
 	struct request_sock_queue icsk_accept_queue;
+	struct {
+		__u8 pending;
+		__u8 quick;
+		__u8 pingpong;
+		__u8 retry;
+		__u32 ato: 8;
+		__u32 lrcv_flowlabel: 20;
+		__u32 dst_quick_ack: 1;
+		__u32 unused: 3;
+		__u32 lrcvtime;
+		__u16 last_seg_size;
+		__u16 rcv_mss;
+	} icsk_ack;
 	void *icsk_ulp_data;
 };
 
@@ -342,6 +374,9 @@ struct tcp_sock {
 	u8 repair: 1;
 	bool is_mptcp;
 	struct request_sock *fastopen_rsk;
+	u32 retrans_stamp;
+	u8 tcp_usec_ts: 1;
+	u32 rttvar_us;
 };
 
 struct inet_timewait_sock {
@@ -477,6 +512,7 @@ struct netns_ipv4 {
 	int sysctl_tcp_fin_timeout;
 	u8 sysctl_tcp_syncookies;
 	int sysctl_max_syn_backlog;
+	u8 sysctl_tcp_orphan_retries;
 };
 
 struct netns_core {

@@ -70,6 +70,21 @@ said_by_counter() {
 	assert [ "$output" -ge 1 ]
 }
 
+# Which of them answered with cookies is not known: they share the time stamp.
+@test "listeners that share a port by SO_REUSEPORT say together that cookies were sent" {
+	start_pair server 7100
+	start_pair flood 7100
+	in_netns sysctl -qw net.ipv4.tcp_syncookies=1
+	lose_syn_acks
+	tell server listen 8 together
+	start_tcpwhy -P 7100
+	tell flood syns $((4 * 8 + N))
+	sleep 1.2
+	stop_tcpwhy
+	assert [ "$(kernel_counter TcpExtTCPReqQFullDoCookies)" -ge 1 ]
+	assert_equal "$(said_by_counter syn-cookies)" 1
+}
+
 # overflow BACKLOG SOMAXCONN : what is said of the limit
 overflow() {
 	in_netns sysctl -qw net.core.somaxconn="$2"
@@ -87,10 +102,52 @@ overflow() {
 
 @test "a limit that listen() asked for is said to come from listen()" {
 	run overflow 1 4096
-	assert_output --regexp "accept-overflow  +server.*1 SYN dropped; accept queue 2 of limit 1 from listen\(\), full for (8|9)[0-9][0-9] ms"
+	assert_output --regexp "accept-overflow  +server.*1 SYN dropped; accept queue 2 of limit 1 from listen\(\), full for (8|9)[0-9][0-9] ms, nothing accepted for (8|9)[0-9][0-9] ms"
 }
 
 @test "a limit cut by somaxconn is said to come from there" {
 	run overflow 128 1
-	assert_output --regexp "accept-overflow  +server.*1 SYN dropped; accept queue 2 of limit 1 from net.core.somaxconn, full for (8|9)[0-9][0-9] ms"
+	assert_output --regexp "accept-overflow  +server.*1 SYN dropped; accept queue 2 of limit 1 from net.core.somaxconn, full for (8|9)[0-9][0-9] ms, nothing accepted for (8|9)[0-9][0-9] ms"
+}
+
+# queue_is N : waiting in accept()
+queue_is() {
+	[ "$(in_netns ss -Htnl "( sport = :7100 )" | awk '{ print $2 }')" = "$1" ]
+}
+
+@test "how long nothing was accepted begins with the connections that wait, and anew when one is accepted" {
+	start_pair server 7100
+	start_pair client 7100
+	start_tcpwhy -P 7100
+	tell server listen 3
+	tell client dial 2
+	wait_for 2 queue_is 2
+	sleep 0.5
+	tell client dial 2 # full is what is longer than the backlog
+	wait_for 2 queue_is 4
+	tell client syns 1
+	wait_for 2 grep -q accept-overflow "$OUT"
+	tell server accept 1
+	tell client dial 1
+	wait_for 2 queue_is 4
+	tell client syns 1
+	sleep 0.2
+	stop_tcpwhy
+	run grep -o 'accept queue .*' "$OUT"
+	assert_line -n 0 --regexp '^accept queue 4 of limit 3 from listen\(\), full for [0-9]{1,3} ms, nothing accepted for (5|6|7|8)[0-9][0-9] ms$'
+	assert_line -n 1 --regexp '^accept queue 4 of limit 3 from listen\(\), full for [0-9]{1,3} ms, nothing accepted for [0-4]?[0-9]?[0-9] ms$'
+}
+
+@test "MPTCP listeners that were open before tcpwhy are watched, in all namespaces" {
+	start_pair server 7100
+	start_pair client 7100
+	tell server listen 1 mptcp
+	start_tcpwhy -P 7100
+	tell client dial 2
+	wait_for 2 queue_is 2
+	tell client syns $N
+	sleep 0.2
+	stop_tcpwhy
+	assert_equal "$(said_by_lines)" "accept-overflow	server	$N
+connect-abandoned	client	$N"
 }

@@ -5,7 +5,9 @@
     pair.py PORT [COMM]
 
 Commands, one a line, each answered by "ok" (or by what was asked for):
-    listen [BACKLOG]    a listener on PORT
+    listen [BACKLOG]    a listener on PORT; with "mptcp" of MPTCP, with "together" two of them with SO_REUSEPORT
+    dial N              N connections that nobody accepts, kept
+    accept N            N of them are accepted
     open N              N connections, both ends ours
     unread              the accepted ends close with 45 bytes unread
     stale               the accepted ends close; the connecting ends write half a second later
@@ -51,8 +53,20 @@ class Pair:
         self.listener = None
         self.connecting, self.accepted, self.kept = [], [], []
 
-    def listen(self, backlog=128):
-        self.listener = socket.create_server((HOST, self.port), backlog=int(backlog))
+    def listen(self, backlog=128, how=""):
+        for _ in range(2 if how == "together" else 1):
+            self.listener = socket.socket(proto=socket.IPPROTO_MPTCP if how == "mptcp" else 0)
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, how == "together")
+            self.listener.bind((HOST, self.port))
+            self.listener.listen(int(backlog))
+            self.kept.append(self.listener)
+
+    def dial(self, n):
+        self.kept += [socket.create_connection((HOST, self.port)) for _ in range(int(n))]
+
+    def accept(self, n):
+        self.kept += [self.listener.accept()[0] for _ in range(int(n))]
 
     def open(self, n):
         for _ in range(int(n)):

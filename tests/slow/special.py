@@ -946,7 +946,7 @@ def leaderless_reset(stage):
 
 
 @scenario("repair", "the server's sockets are closed in repair mode, as by CRIU: nothing is sent",
-          ("unknown", SERVER), ("linger-zero", CLIENT))
+          ("checkpointed", SERVER), ("linger-zero", CLIENT))
 def repair(stage):
     stage.establish()
     option(stage.server, TCP_REPAIR, 1)

@@ -439,8 +439,17 @@ static struct facts accept_overflow(void)
 	return f;
 }
 
-/* close() under TCP_REPAIR: the process takes the connection elsewhere, nothing is sent. */
+/* An error that no function of the kernel's TCP sets. */
 static struct facts unknown(void)
+{
+	struct facts f = client();
+
+	f.err = 12345;
+	return f;
+}
+
+/* close() under TCP_REPAIR: the process takes the connection elsewhere, nothing is sent. */
+static struct facts checkpointed(void)
 {
 	struct facts f = client();
 
@@ -572,6 +581,7 @@ static const struct row {
 	{ VERDICT_not_connected, not_connected },
 	{ VERDICT_call_failed, call_failed },
 	{ VERDICT_bad_descriptor, bad_descriptor },
+	{ VERDICT_checkpointed, checkpointed },
 	{ VERDICT_unknown, unknown },
 };
 
@@ -756,16 +766,19 @@ static void negative_linger2_leaves_a_finished_connection_alone(void **state)
 }
 
 /* __tcp_close() looks at repair mode first, and is silent. */
-static void close_in_repair_mode_is_unknown(void **state)
+static void close_in_repair_mode_is_silent(void **state)
 {
 	struct facts f = unread_data();
 
 	(void)state;
 	f.flags |= FACT_REPAIR;
-	expect_verdict(&f, VERDICT_unknown);
+	expect_verdict(&f, VERDICT_checkpointed);
 	f = linger_zero();
 	f.flags |= FACT_REPAIR;
-	expect_verdict(&f, VERDICT_unknown);
+	expect_verdict(&f, VERDICT_checkpointed);
+	f = disconnected();
+	f.flags |= FACT_REPAIR;
+	expect_verdict(&f, VERDICT_checkpointed);
 }
 
 static void close_while_connecting_is_no_abort(void **state)
@@ -1324,9 +1337,9 @@ static void connected_is_not_connecting(void **state)
 	(void)state;
 	f.err = f.err_soft = ERR_CONNREFUSED;
 	expect_verdict(&f, VERDICT_unreachable);
-	f = unknown();
+	f = checkpointed();
 	f.segs_out = 0;
-	expect_verdict(&f, VERDICT_unknown);
+	expect_verdict(&f, VERDICT_checkpointed);
 }
 
 /* ---- silence ----------------------------------------------------------------------------- */
@@ -1866,7 +1879,7 @@ int main(void)
 		cmocka_unit_test(hand_over_in_fin_wait2_is_no_abort),
 		cmocka_unit_test(negative_linger2_cuts_fin_wait2_short),
 		cmocka_unit_test(negative_linger2_leaves_a_finished_connection_alone),
-		cmocka_unit_test(close_in_repair_mode_is_unknown),
+		cmocka_unit_test(close_in_repair_mode_is_silent),
 		cmocka_unit_test(close_while_connecting_is_no_abort),
 		cmocka_unit_test(linger_zero_needs_a_close),
 		cmocka_unit_test(out_of_memory_in_close_is_no_abort),

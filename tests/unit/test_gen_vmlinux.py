@@ -8,6 +8,7 @@ import importlib.machinery
 import importlib.util
 import io
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -254,7 +255,7 @@ class Committed(unittest.TestCase):
                 continue
             self.assertIn(w.title(), have)
             if w.names and not w.whole:
-                self.assertEqual({name.split("[")[0] for name in have[w.title()]}, set(w.names), w.title())
+                self.assertEqual({re.split(r"[.[]", name)[0] for name in have[w.title()]}, set(w.names), w.title())
         self.assertEqual(have["enum"], constants)
 
     @needs_btf

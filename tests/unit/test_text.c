@@ -333,7 +333,10 @@ static void words_tell_the_silence_before_the_write(void **state)
 
 	(void)state;
 	expect_verdict(&e.facts, VERDICT_half_closed_reuse);
-	expect_part(words_of(&e), "wrote 120 bytes after 2.60 s of silence");
+	expect_part(words_of(&e), "peer had closed; wrote 120 bytes 2.60 s later");
+	e.fin_silence_ms = 10000;
+	expect_part(words_of(&e),
+		    "peer closed after 10 s of silence; wrote 120 bytes 2.60 s later");
 }
 
 /* Written and closed at once: our FIN has a number, but nobody wrote it. */
@@ -417,7 +420,7 @@ static struct evidence retransmit_timeout(void)
 	e.facts.snd_wnd = 65536;
 	e.facts.retransmits = 15;
 	e.facts.heard_ms = 924000;
-	e.retries2 = 15;
+	e.retries = 15;
 	return e;
 }
 
@@ -436,6 +439,50 @@ static void words_tell_what_limited_the_retransmissions(void **state)
 	e.facts.err = e.facts.err_soft = 113;
 	expect_verdict(&e.facts, VERDICT_unreachable);
 	expect_part(words_of(&e), "ICMP said: No route to host");
+}
+
+/* The silence before it can't be told from a busy connection's if it is short. */
+static void words_tell_the_silence_before_the_lost_write(void **state)
+{
+	struct evidence e = retransmit_timeout();
+
+	(void)state;
+	expect_no_part(words_of(&e), "written after");
+	e.written_ms = 914000;
+	expect_part(words_of(&e), "peer last heard 924 s ago, written after about 10 s of silence");
+	e.written_ms = 923001;
+	expect_no_part(words_of(&e), "written after");
+	e.written_ms = 925000; /* an ACK of something older came in between */
+	expect_no_part(words_of(&e), "written after");
+}
+
+static void words_tell_what_limited_an_orphan(void **state)
+{
+	struct evidence e = retransmit_timeout();
+
+	(void)state;
+	e.facts.flags |= FACT_DEAD;
+	e.retries = 2;
+	expect_verdict(&e.facts, VERDICT_orphan_timeout);
+	expect_part(words_of(&e), ", tcp_orphan_retries 2");
+	expect_no_part(words_of(&e), "tcp_retries2");
+}
+
+/* The rest is in ESTABLISHED or CLOSE_WAIT: so EstabResets can be told from the lines. */
+static void words_tell_an_unusual_state(void **state)
+{
+	struct evidence e = retransmit_timeout();
+
+	(void)state;
+	expect_no_part(words_of(&e), "ESTABLISHED");
+	e.facts.state = ST_CLOSE_WAIT;
+	expect_no_part(words_of(&e), "CLOSE_WAIT");
+	e.facts.state = ST_LAST_ACK;
+	expect_part(words_of(&e), ", in LAST_ACK");
+	e = unread_data(45);
+	expect_no_part(words_of(&e), ", in ");
+	e.facts.state = ST_FIN_WAIT2;
+	expect_part(words_of(&e), "RST was sent, in FIN_WAIT2");
 }
 
 static void words_give_times_as_precisely_as_useful(void **state)
@@ -969,6 +1016,9 @@ int main(void)
 		cmocka_unit_test(words_tell_who_sent_the_reset),
 		cmocka_unit_test(words_tell_the_silence_before_a_reset),
 		cmocka_unit_test(words_tell_what_limited_the_retransmissions),
+		cmocka_unit_test(words_tell_the_silence_before_the_lost_write),
+		cmocka_unit_test(words_tell_what_limited_an_orphan),
+		cmocka_unit_test(words_tell_an_unusual_state),
 		cmocka_unit_test(words_give_times_as_precisely_as_useful),
 		cmocka_unit_test(words_tell_the_queue_and_its_limit),
 		cmocka_unit_test(words_tell_what_was_answered),
