@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# S3a, S3b: a process dies or gives up, and the other end sends.
+# S3a, S3b: a process dies or gives up, and the other end sends. S3e: it uses a descriptor that is not connected, or closed.
 
 load lib
 
@@ -43,7 +43,7 @@ start_redis_and_client() {
 	feed CLIENT ping
 	says CLIENT Error
 	assert_seen <<-END
-		half-closed-reuse  redis-cli[$CLIENT]  10.77.1.1:any -> 10.77.1.2:$PORT  peer had closed; wrote 14 bytes after @([5-9]?? ms|[12].?? s) of silence, answered by RST
+		half-closed-reuse  redis-cli[$CLIENT]  10.77.1.1:any -> 10.77.1.2:$PORT  peer had closed; wrote 14 bytes @([5-9]?? ms|[12].?? s) later, answered by RST
 		& late-data-time-wait  redis-server[$REDIS]  10.77.1.2:$PORT -> 10.77.1.1:any  RST sent in answer to 14 bytes; closed @(# ms|#.# s) before; the process was killed by signal 9 (Killed)
 	END
 }
@@ -57,7 +57,7 @@ start_redis_and_client() {
 	feed CLIENT ping
 	says CLIENT Error
 	assert_seen <<-END
-		half-closed-reuse  redis-cli[$CLIENT]  10.77.1.1:any -> 10.77.1.2:$PORT  peer had closed; wrote 14 bytes after @([5-9]?? ms|[12].?? s) of silence, answered by RST
+		half-closed-reuse  redis-cli[$CLIENT]  10.77.1.1:any -> 10.77.1.2:$PORT  peer had closed; wrote 14 bytes @([5-9]?? ms|[12].?? s) later, answered by RST
 		& late-data-time-wait  redis-server[$REDIS]  10.77.1.2:$PORT -> 10.77.1.1:any  RST sent in answer to 14 bytes; closed @(# ms|#.# s) before; the process exited with status 0
 	END
 }
@@ -71,7 +71,7 @@ start_redis_and_client() {
 	feed CLIENT ping
 	says CLIENT Error
 	assert_seen <<-END
-		half-closed-reuse  redis-cli[$CLIENT]  10.77.1.1:any -> 10.77.1.2:$PORT  peer had closed; wrote 14 bytes after @([5-9]?? ms|[12].?? s) of silence, answered by RST
+		half-closed-reuse  redis-cli[$CLIENT]  10.77.1.1:any -> 10.77.1.2:$PORT  peer had closed; wrote 14 bytes @([5-9]?? ms|[12].?? s) later, answered by RST
 		& late-data-time-wait  redis-server[$REDIS]  10.77.1.2:$PORT -> 10.77.1.1:any  RST sent in answer to 14 bytes; closed @(# ms|#.# s) before; the process was killed by signal 11 (Segmentation fault)
 	END
 }
@@ -124,7 +124,7 @@ start_redis_and_client() {
 	feed CLIENT 'SELECT "second";'
 	says CLIENT ERROR
 	assert_seen <<-END
-		half-closed-reuse  mariadb[$CLIENT]  10.77.1.1:any -> 10.77.1.2:$PORT  peer had closed; wrote 20 bytes after @([5-9]?? ms|[12].?? s) of silence, answered by RST
+		half-closed-reuse  mariadb[$CLIENT]  10.77.1.1:any -> 10.77.1.2:$PORT  peer had closed; wrote 20 bytes @([5-9]?? ms|[12].?? s) later, answered by RST
 		& late-data-time-wait  mariadbd[$MARIADB]  10.77.1.2:$PORT -> 10.77.1.1:any  RST sent in answer to 20 bytes; closed @(# ms|#.# s) before; the process was killed by signal 11 (Segmentation fault)
 	END
 }
@@ -187,7 +187,49 @@ closed-here	1"
 	wait_sockets 0 server established "( sport = :$PORT )"
 	wait_sockets 0 server close-wait "( sport = :$PORT )"
 	assert_seen <<-END
-		half-closed-reuse  redis-server[$REDIS]  10.77.1.2:$PORT -> 10.77.1.1:any  peer had closed; wrote 5 bytes after @([5-9]?? ms|[12].?? s) of silence, answered by RST
+		half-closed-reuse  redis-server[$REDIS]  10.77.1.2:$PORT -> 10.77.1.1:any  peer had closed; wrote 5 bytes @([5-9]?? ms|[12].?? s) later, answered by RST
 		& late-data-time-wait  redis-cli[$CLIENT]  10.77.1.1:any -> 10.77.1.2:$PORT  RST sent in answer to 5 bytes; closed @(# ms|#.# s) before; the process was killed by signal 9 (Killed)
+	END
+}
+
+# A program whose lines come as they are fed; what is raised is said.
+start_python() {
+	start_fed CLIENT client "$PYTHON" -uc "if True:
+		import os, socket, sys
+		for line in sys.stdin:
+			try:
+				exec(line)
+			except OSError as error:
+				print(error)
+			else:
+				print('done:', line)"
+}
+
+@test "S3e: recv() on a listening descriptor: Transport endpoint is not connected" {
+	start_python
+	feed CLIENT "listener = socket.create_server(('10.77.1.1', $PORT))"
+	says CLIENT 'done: listener'
+	watch -e -p "$CLIENT"
+	feed CLIENT 'listener.recv(1)'
+	says CLIENT 'Transport endpoint is not connected'
+	assert_seen <<-END
+		not-connected  python3[$CLIENT]  10.77.1.1:$PORT -> *  receive gave ENOTCONN in LISTEN
+	END
+}
+
+@test "S3e: send() on a descriptor that was closed: Bad file descriptor" {
+	need redis-server
+	start_redis server
+	start_python
+	feed CLIENT "sock = socket.create_connection(('10.77.1.2', $PORT)); fd = sock.fileno(); print('fd', fd)"
+	says CLIENT 'done: sock'
+	watch -e -p "$CLIENT"
+	feed CLIENT 'os.close(fd)'
+	says CLIENT 'done: os.close'
+	sleep 0.5
+	feed CLIENT "sock.send(b'PING')"
+	says CLIENT 'Bad file descriptor'
+	assert_seen <<-END
+		bad-descriptor  python3[$CLIENT]  10.77.1.1:any -> 10.77.1.2:$PORT  send() on descriptor $(sed -n 's/^fd //p' "$BATS_TEST_TMPDIR/CLIENT.log") gave EBADF: it was this socket, closed @([5-9]?? ms|[12].?? s) before
 	END
 }

@@ -90,8 +90,8 @@ lose_one_probe() {
 	assert_seen <<-END
 		keepalive-user-timeout  haproxy[$PROXY]  10.77.2.1:any -> 10.77.2.2:$PORT  1 of 5 probes unanswered (time 3.00 s, interval 3.00 s), TCP_USER_TIMEOUT 2.00 s <= time + interval, so one lost probe is enough
 		& peer-aborted  mariadbd[$MARIADB]  10.77.2.2:$PORT -> 10.77.2.1:any  RST by a living socket in ESTABLISHED after 6.?? s of silence; # bytes sent and acknowledged, # received
-		half-closed-reuse  mariadb[$CLIENT]  10.77.1.1:any -> 10.77.1.2:$PORT  peer had closed; wrote 19 bytes after @([5-9]?? ms|[12].?? s) of silence, answered by RST
-		& late-data-time-wait  haproxy[$PROXY]  10.77.1.2:$PORT -> 10.77.1.1:any  RST sent in answer to 19 bytes; closed @(# ms|#.# s) before
+		half-closed-reuse  mariadb[$CLIENT]  10.77.1.1:any -> 10.77.1.2:$PORT  peer closed after 6.?? s of silence; wrote 19 bytes @([5-9]?? ms|[12].?? s) later, answered by RST
+		& late-data-time-wait  haproxy[$PROXY]  10.77.1.2:$PORT -> 10.77.1.1:any  RST sent in answer to 19 bytes; closed @(# ms|#.# s) before, after 6.?? s of silence
 	END
 }
 

@@ -46,8 +46,8 @@ resume() {
 	resume
 	assert_seen <<-END
 		connect-timeout  curl[$CURL]  10.77.1.1:any -> 10.77.1.2:$PORT  2 SYNs sent, no answer (Connection timed out)
-		accept-overflow  nginx[$NGINX]  0.0.0.0:$PORT -> *  1 SYN dropped; accept queue 3 of limit 2 from listen(), full for @(# ms|#.# s)
-		accept-overflow  nginx[$NGINX]  0.0.0.0:$PORT -> *  1 SYN dropped; accept queue 3 of limit 2 from listen(), full for @(# ms|#.# s)
+		accept-overflow  nginx[$NGINX]  0.0.0.0:$PORT -> *  1 SYN dropped; accept queue 3 of limit 2 from listen(), full for @(# ms|#.# s), nothing accepted for @(# ms|#.# s)
+		accept-overflow  nginx[$NGINX]  0.0.0.0:$PORT -> *  1 SYN dropped; accept queue 3 of limit 2 from listen(), full for @(# ms|#.# s), nothing accepted for @(# ms|#.# s)
 	END
 }
 
@@ -59,7 +59,7 @@ resume() {
 	resume
 	assert_seen <<-END
 		connect-abandoned  curl[$CURL]  10.77.1.1:any -> 10.77.1.2:$PORT  1 SYN sent, not connected yet
-		accept-overflow  nginx[$NGINX]  0.0.0.0:$PORT -> *  1 SYN dropped; accept queue 3 of limit 2 from listen(), full for @(# ms|#.# s)
+		accept-overflow  nginx[$NGINX]  0.0.0.0:$PORT -> *  1 SYN dropped; accept queue 3 of limit 2 from listen(), full for @(# ms|#.# s), nothing accepted for @(# ms|#.# s)
 	END
 }
 
@@ -80,7 +80,7 @@ late_handshake() {
 	resume
 	ended LATE
 	assert_seen <<-END
-		+accept-overflow  nginx[$NGINX]  10.77.1.2:$PORT -> 10.77.1.1:any  last ACK of a handshake dropped; accept queue 3 of limit 2 from listen(), full for @(# ms|#.# s)
+		+accept-overflow  nginx[$NGINX]  10.77.1.2:$PORT -> 10.77.1.1:any  last ACK of a handshake dropped; accept queue 3 of limit 2 from listen(), full for @(# ms|#.# s), nothing accepted for @(# ms|#.# s)
 	END
 }
 
@@ -91,7 +91,7 @@ late_handshake() {
 	ended LATE
 	resume
 	assert_seen <<-END
-		accept-overflow-reset  nginx[$NGINX]  10.77.1.2:$PORT -> 10.77.1.1:any  last ACK of a handshake answered by RST; accept queue 3 of limit 2 from listen(), full for @(# ms|#.# s)
+		accept-overflow-reset  nginx[$NGINX]  10.77.1.2:$PORT -> 10.77.1.1:any  last ACK of a handshake answered by RST; accept queue 3 of limit 2 from listen(), full for @(# ms|#.# s), nothing accepted for @(# ms|#.# s)
 		& backlog-reset  curl[$LATE]  10.77.1.1:any -> 10.77.1.2:$PORT  likely: RST by no living socket in ESTABLISHED after @(# ms|#.# s) of silence, # bytes unacknowledged; 0 bytes sent and acknowledged, 0 received
 	END
 }
