@@ -100,17 +100,23 @@ static struct entry *other_end(struct settle *s, const struct entry *entry)
 	return is_known(s, entry->other) && !other->replaced ? other : NULL;
 }
 
-static bool is_socket(const struct entry *entry)
+/*
+ * How much it says about its other end's death: most if a connection died unhealthily there, less
+ * if a segment was answered, least if all seemed to be well before that.
+ */
+static int weight(const struct entry *entry)
 {
-	return entry->e.facts.socket == SOCKET_FULL;
+	if (entry->e.facts.socket != SOCKET_FULL)
+		return 1;
+	return verdict_group(classify(&entry->e.facts)) == GROUP_ORDERLY ? 0 : 2;
 }
 
-/* The first that comes is taken, but a socket that died there says more than an incident does. */
+/* The first that comes is taken, and gives way to one that says more. */
 static void offer(struct settle *s, struct entry *entry, entry_number candidate)
 {
 	const struct entry *known = other_end(s, entry);
 
-	if (!known || (is_socket(entry_at(s, candidate)) && !is_socket(known)))
+	if (!known || weight(entry_at(s, candidate)) > weight(known))
 		entry->other = candidate;
 }
 

@@ -126,6 +126,7 @@ remedy() {
 		cat "$BATS_TEST_TMPDIR/SERVICE.log" >>"$BATS_TEST_TMPDIR/outcomes"
 		! wait_for 1 grep -q close-race "$OUT" || break
 	done
+	counters after
 	stop_tcpwhy
 	failed=$(grep -vc ' ok$' "$BATS_TEST_TMPDIR/outcomes") || true
 	[ "$(count close-race python3)" -gt 0 ] || fail "none crossed: $(sort "$BATS_TEST_TMPDIR/outcomes")"
@@ -135,11 +136,12 @@ remedy() {
 	assert_equal "nginx' answers: $((
 		$(count late-data nginx) + $(count late-data-time-wait nginx) + $(count unread-data nginx)))" \
 		"nginx' answers: $failed"
-	assert_equal "nothing else: $(wc -l <"$OUT")" "nothing else: $((2 * failed))"
+	assert_equal "nothing else: $(seen | wc -l)" "nothing else: $((2 * failed))"
 	assert_equal "aborted: $(count peer-aborted python3)" "aborted: $(count unread-data nginx)"
 	assert_equal "crossed by a tick and a round trip: $(grep -cE 'close-race .*peer closed after 2\.0[0-9] s of silence; wrote 68 bytes [0-9] ms later' "$OUT")" \
 		"crossed by a tick and a round trip: $(count close-race python3)"
 	assert_equal "$(lost) lost" "0 lost"
+	assert_books
 }
 
 # count VERDICT PROCESS : lines

@@ -3,14 +3,17 @@
 """Causes a random mixture of deaths, and holds what tcpwhy counted against the kernel's own books.
 
     books.py traffic [-s SEED] [-p PORT] [-t SECONDS]
-    books.py balance LINES SUMMARY
+    books.py counters
+    books.py balance LINES SUMMARY [BEFORE AFTER]
 
 `traffic` plays every scenario of peers.py, then some that only the books need, then the mixture: many processes that
 play random acts at once. All services are at one port, each act at an address of its own (127.0.0.0/8, fd00::/16), so
 that `tcpwhy -P PORT` sees all that the namespace does, and nothing else. It returns when nothing is left that could die.
 
+`counters` prints those of this namespace, once they have stopped moving: a line of JSON.
+
 `balance` compares LINES (stdout of tcpwhy -a) and SUMMARY (its stderr) with /proc/net/snmp and /proc/net/netstat of this
-namespace. IDENTITIES is the one table of what must be equal. There is no tolerance. The seed chooses the acts; what the
+namespace; or with what was added between BEFORE and AFTER, what `counters` said of one namespace or more. IDENTITIES is the one table of what must be equal. There is no tolerance. The seed chooses the acts; what the
 network loses and who comes first is left to chance, since the books must balance whatever happens.
 
 Exit status: 0 all is well, 1 it is not, 2 usage.
@@ -20,6 +23,7 @@ import argparse
 import collections
 import ctypes
 import errno
+import json
 import os
 import random
 import re
@@ -52,6 +56,8 @@ RESETS_IN_REPLY = "no-listener", "late-data-time-wait", "accept-overflow-reset",
 TIMEOUTS = ("keepalive-timeout", "keepalive-user-timeout", "connect-timeout", "orphan-timeout", "zero-window-timeout",
             "egress-blocked", "unreachable", "user-timeout", "retransmit-timeout")
 OPEN = "ESTABLISHED", "CLOSE_WAIT"
+OPEN_NOW = "open"      # a counter of ours: all but NO_CONNECTIONS
+NO_CONNECTIONS = 3, 10  # in /proc/net/tcp: SYN_RECV, which are requests there, and LISTEN
 NEEDS_RESET = "ESTABLISHED", "CLOSE_WAIT", "FIN_WAIT1", "FIN_WAIT2", "SYN_RECV"     # tcp_need_reset()
 
 
@@ -64,12 +70,12 @@ def incidents():
 Identity = collections.namedtuple("Identity", "name kernel tcpwhy why")
 IDENTITIES = [
     Identity(
-        "connections", lambda k: k["ActiveOpens"] + k["PassiveOpens"] - k["CurrEstab"],
+        "connections", lambda k: k["ActiveOpens"] + k["PassiveOpens"] - k[OPEN_NOW],
         lambda s: s.deaths() - s["connect-failed"],
         """The partition: one verdict for each connection. ActiveOpens: tcp_connect(), when the SYN is sent; PassiveOpens:
         tcp_create_openreq_child(), when the last ACK makes a socket of a request. Both without regard to what becomes of
-        it. connect-failed dies between tcp_set_state(SYN_SENT) and tcp_connect(), so it was never an active open. Nothing
-        is left open: traffic waits for that, and CurrEstab is 0."""),
+        it. connect-failed dies between tcp_set_state(SYN_SENT) and tcp_connect(), so it was never an active open. What
+        is still open is counted in /proc/net/tcp and tcp6; of the traffic here nothing is."""),
     Identity(
         "OutRsts", lambda k: k["OutRsts"], lambda s: s.resets_sent,
         """tcp_v4_send_reset(), tcp_v6_send_response() and tcp_send_active_reset(): beside each increment stands
@@ -150,22 +156,36 @@ IDENTITIES = [
 ]
 
 # Those that would have to be explained before any sum is right, and what else helps when one is wrong.
-MUST_BE_ZERO = "CurrEstab", "TCPAbortOnMemory", "TCPMemoryPressures", "PAWSEstab"
+MUST_BE_ZERO = "TCPAbortOnMemory", "TCPMemoryPressures", "PAWSEstab"
 CONTEXT = ("TCPReqQFullDrop", "TCPReqQFullDoCookies", "SyncookiesSent", "SyncookiesRecv", "SyncookiesFailed",
            "TCPAbortFailed", "TCPRetransFail", "TCPBacklogDrop", "TCPSynRetrans", "TCPTimeouts", "TCPLossProbes",
            "TCPFastRetrans", "TW", "EmbryonicRsts", "AttemptFails", "TCPAbortOnData", "TCPAbortOnLinger",
            "TCPSYNChallenge", "TCPChallengeACK", "TCPACKSkippedSynRecv", "ActiveOpens", "PassiveOpens")
 
 
-class Kernel(dict):
-    """The counters of this network namespace: pairs of lines, heading and values."""
+class Kernel(collections.Counter):
+    """The kernel's counters."""
 
-    def __init__(self):
-        super().__init__()
+    @classmethod
+    def here(cls):
+        """Of this network namespace: pairs of lines, heading and values."""
+        counters = cls({OPEN_NOW: sum(number for state, number in alive().items() if state not in NO_CONNECTIONS)})
         for path, heading in ("/proc/net/snmp", "Tcp:"), ("/proc/net/netstat", "TcpExt:"):
             with open(path) as file:
                 lines = [line.split() for line in file if line.startswith(heading)]
-            self.update(zip(lines[0][1:], map(int, lines[1][1:])))
+            counters.update(dict(zip(lines[0][1:], map(int, lines[1][1:]))))
+        return counters
+
+    @classmethod
+    def between(cls, before, after):
+        counters = cls()
+        with open(after) as file:
+            for line in file:
+                counters.update(json.loads(line))
+        with open(before) as file:
+            for line in file:
+                counters.subtract(json.loads(line))
+        return counters
 
 
 class Said:
@@ -216,9 +236,8 @@ class Said:
         return sum(verdict in verdicts and bool(pattern.search(words)) for _, verdict, _, _, words in self.lines)
 
 
-def balance(lines, summary):
+def balance(said, kernel):
     """Prints the table, and returns whether all is equal."""
-    said, kernel = Said(lines, summary), Kernel()
     wrong = []
 
     def row(name, left, right):
@@ -762,9 +781,17 @@ def alive():
     return states
 
 
+def wait_for_counters():
+    """Until they have stopped moving: retransmissions, delayed ACKs."""
+    before = None
+    deadline = time.monotonic() + 5
+    while before != (before := Kernel.here()) and time.monotonic() < deadline:
+        time.sleep(0.3)
+
+
 def wait_for_quiet():
     before = None
-    while before != (before := Kernel()):       # delayed ACKs, answers to answers
+    while before != (before := Kernel.here()):      # delayed ACKs, answers to answers
         until(lambda: not alive(), lambda: f"the end of {dict(alive())}", seconds=30)
         time.sleep(0.3)
 
@@ -839,13 +866,22 @@ def main():
     sub = verbs.add_parser("balance", help="compare with the kernel's counters")
     sub.add_argument("lines")
     sub.add_argument("summary")
+    sub.add_argument("before", nargs="?", help="what `counters` said before")
+    sub.add_argument("after", nargs="?")
+    verbs.add_parser("counters", help="print the kernel's counters of this network namespace")
     args = parser.parse_args()
+    if args.verb == "balance" and args.after:
+        return 0 if balance(Said(args.lines, args.summary), Kernel.between(args.before, args.after)) else 1
     if peers.in_init_namespace():
         print("books.py: refusing to run in the init network namespace: use ip netns exec", file=sys.stderr)
         return 2
     try:
+        if args.verb == "counters":
+            wait_for_counters()
+            print(json.dumps(Kernel.here()))
+            return 0
         if args.verb == "balance":
-            return 0 if balance(args.lines, args.summary) else 1
+            return 0 if balance(Said(args.lines, args.summary), Kernel.here()) else 1
         traffic(args.seed, args.port, args.seconds)
     except Failure as failure:
         print(f"books.py: {failure}", file=sys.stderr)

@@ -515,6 +515,10 @@ unread-data peer-aborted"
 	special mptcp-two-subflows-orderly 4
 }
 
+@test "mptcp-checksum: MPTCP: two subflows a connection; a byte is changed on its way: MPTCP's checksum is wrong" {
+	special mptcp-checksum 4
+}
+
 @test "mptcp-destroyed: ss -K kills the client's subflows" {
 	special mptcp-destroyed 4 6
 }

@@ -1349,6 +1349,18 @@ def mptcp_two_subflows_orderly(stage):
     stage.server.close()
 
 
+@scenario("mptcp-checksum", "MPTCP: two subflows a connection; on its way a byte is changed, and MPTCP's checksum is wrong",
+          ("protocol-error", SERVER, 46), ("peer-aborted", CLIENT, 46))
+def mptcp_checksum(stage):
+    """With one subflow it would fall back to TCP. What the first subflow may not deliver is sent over the second."""
+    stage.sysctl("net.mptcp.checksum_enabled", 1)
+    join_subflows(stage)
+    stage.rules(f"{stage.to_server} tcp flags & psh == psh @ih,0,8 set 0x41")
+    stage.client.send(DATA)
+    until(lambda: (CLIENT, peers.ESTABLISHED) not in stage.alive(), "the end of all subflows")
+    stage.rules()
+
+
 @scenario("mptcp-destroyed", "MPTCP: ss -K kills the client's subflows",
           ("destroyed", CLIENT), ("peer-aborted", SERVER))
 def mptcp_destroyed(stage):

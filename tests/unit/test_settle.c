@@ -1081,6 +1081,35 @@ static void death_is_preferred_to_an_earlier_incident(void **state)
 	deaths_before_incidents(*state, HERE, INCIDENT, THERE);
 }
 
+/* What died there in good order, before, is no answer to what was written later: the RST is. */
+static void incident_is_preferred_to_an_orderly_end(void **state)
+{
+	static const enum part orders[][PARTS] = {
+		{ THERE, INCIDENT, HERE }, { INCIDENT, THERE, HERE }, { HERE, INCIDENT, THERE },
+		{ HERE, THERE, INCIDENT }, { THERE, HERE, INCIDENT }, { INCIDENT, HERE, THERE },
+	};
+
+	for (size_t order = 0; order < sizeof(orders) / sizeof(orders[0]); order++) {
+		struct evidence parts[PARTS];
+		struct bench *b = *state;
+
+		parts[HERE] = owned(1);
+		parts[THERE] = other_end_of(&parts[HERE]);
+		parts[THERE].facts.state = ST_FIN_WAIT2;
+		parts[THERE].facts.flags = FACT_DEAD | FACT_PEER_FIN;
+		expect_verdict(&parts[THERE].facts, VERDICT_closed_here);
+		parts[INCIDENT] = incident_at_other_end_of(&parts[HERE]);
+		for (size_t i = 0; i < PARTS; i++)
+			add(b, parts[orders[order][i]], MS);
+		settle_hand_over(b->settle, MS + LONGEST, 0);
+		expect_number(b->n, PARTS);
+		for (size_t i = 0; i < PARTS; i++)
+			expect_other(b, i, &parts[orders[order][i] == HERE ? INCIDENT : HERE]);
+		tear_down(state);
+		set_up(state);
+	}
+}
+
 /* The death was handed over and is remembered; then the incident and the death here come. */
 static void remembered_death_is_preferred_to_an_incident(void **state)
 {
@@ -1414,6 +1443,7 @@ int main(void)
 		settle_test(death_is_preferred_to_a_later_incident),
 		settle_test(death_is_preferred_to_an_earlier_incident_by_the_newest),
 		settle_test(death_is_preferred_to_an_earlier_incident),
+		settle_test(incident_is_preferred_to_an_orderly_end),
 		settle_test(remembered_death_is_preferred_to_an_incident),
 		settle_test(late_data_is_the_other_end),
 		settle_test(late_data_takes_the_place_of_what_it_replaces),
