@@ -223,7 +223,7 @@ elsewhere() {
 		errors.bats bad-descriptor call-failed not-connected write-after-close
 		listeners.bats syn-cookies syn-queue-overflow
 		memory.bats out-of-memory
-		../slow/special.py syn-dropped
+		../slow/special.py checkpointed protocol-error syn-dropped
 	END
 }
 
@@ -236,7 +236,7 @@ elsewhere() {
 				grep -qw -- "$verdict" "$TOP/tests/e2e/$file" && echo "$verdict"
 			done
 		done
-		printf 'namespace-gone\nprotocol-error\nunknown\n'
+		printf 'namespace-gone\nunknown\n'
 	)
 	assert_equal "$(sort -u <<<"$all")" \
 		"$("$TCPWHY" --verdicts | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p' | sort -u)"

@@ -5,7 +5,8 @@
     joined.py FILE [VERDICT...]
 
 - Nobody names an other end that has no line: one with the addresses the other way round, that process, that verdict.
-- Of two deaths with the addresses the other way round, the later one names the process and the verdict of the earlier.
+- Of two deaths with the addresses the other way round, the later one names the process and the verdict of the earlier, or,
+  if that was orderly, of an incident there.
 - No line of the verdicts given is alone.
 
 The first line says "joined N alone M"; lines without a peer (listeners, "*") are not counted. Each further line is a
@@ -23,18 +24,16 @@ TABLE = pathlib.Path(__file__).resolve().parents[2] / "bpf" / "verdicts.def"
 LINE = re.compile(r"(?P<time>\S+)  +(?P<verdict>\S+)  +(?P<process>\S+)  +(?P<local>\S+) -> (?P<remote>\S+)  +"
                   r"(?P<words>.*?)(?:; other end: (?P<other>\S+ \S+))?")
 
-Line = collections.namedtuple("Line", "number text ends end other verdict is_death")
+Line = collections.namedtuple("Line", "number text ends end other verdict group")
 
 
-def incidents():
-    """The verdicts that say that no connection died."""
-    rows = re.findall(r'^VERDICT\(\w+, "([a-z-]+)", (\w+),', TABLE.read_text(encoding="ascii"), re.MULTILINE)
-    return {verdict for verdict, group in rows if group == "INCIDENT"}
+def group_of_verdicts():
+    return dict(re.findall(r'^VERDICT\(\w+, "([a-z-]+)", (\w+),', TABLE.read_text(encoding="ascii"), re.MULTILINE))
 
 
 def read(path):
     """Those lines that have a peer."""
-    not_deaths = incidents()
+    groups = group_of_verdicts()
     with open(path, encoding="ascii") as file:
         for number, text in enumerate(file, 1):
             found = LINE.fullmatch(text.rstrip("\n"))
@@ -44,7 +43,7 @@ def read(path):
                 continue
             yield Line(number, text.rstrip("\n"), (found["local"], found["remote"]),
                        f"{found['process']} {found['verdict']}", found["other"], found["verdict"],
-                       found["verdict"] not in not_deaths)
+                       groups[found["verdict"]])
 
 
 def named_but_not_there(lines):
@@ -55,13 +54,17 @@ def named_but_not_there(lines):
 
 
 def deaths_not_joined(lines):
-    """Ports may be used again: each death belongs to the last one of the other end that has none yet."""
+    """Ports may be used again: each death belongs to the last one of the other end that has none yet. Where that was orderly,
+    an incident after it says more."""
     waiting = collections.defaultdict(list)
-    for line in filter(lambda line: line.is_death, lines):
+    incidents = {(line.ends, line.end) for line in lines if line.group == "INCIDENT"}
+    for line in (line for line in lines if line.group != "INCIDENT"):
         if not waiting[line.ends[::-1]]:
             waiting[line.ends].append(line)
             continue
         earlier = waiting[line.ends[::-1]].pop()
+        if earlier.group == "ORDERLY" and (line.ends[::-1], line.other) in incidents:
+            continue
         if line.other != earlier.end:
             yield line, f"does not name line {earlier.number}: {earlier.end}"
 
