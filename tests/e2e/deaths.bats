@@ -63,6 +63,7 @@ deaths() {
 	for family in 4 6 mapped; do
 		port=$((port + 1))
 		start_tcpwhy -a -P $port
+		start_referee
 		run --separate-stderr in_netns $PYTHON "$TOP/tests/e2e/peers.py" run "$1" -n $N \
 			-f $family -p $port
 		# shellcheck disable=SC2154 # stderr is set by run

@@ -235,6 +235,7 @@ counters() {
 # What was counted must be what the kernels of all hosts have counted, see slow/books.py.
 assert_books() {
 	run "$PYTHON" "$TOP/tests/slow/books.py" balance "$OUT" "$ERR" "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+	# shellcheck disable=SC2154 # output is set by run
 	echo "$output"
 	assert_success
 }

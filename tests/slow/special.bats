@@ -29,6 +29,7 @@ compare() {
 watch_it() {
 	local status
 	start_tcpwhy -a -P "$1"
+	start_referee
 	run --separate-stderr in_netns "${@:2}"
 	# shellcheck disable=SC2154 # stderr is set by run
 	[ "$status" -ne 77 ] || skip "$stderr"
@@ -377,7 +378,7 @@ iouring() {
 	special again 4 6
 	other_ends "closed-by-peer closed-here
 closed-here closed-by-peer
-half-closed-reuse closed-here
+half-closed-reuse late-data-time-wait
 late-data-time-wait half-closed-reuse
 linger-zero peer-aborted
 peer-aborted linger-zero
