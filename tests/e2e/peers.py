@@ -363,6 +363,27 @@ def proc_sockets(port):
                     yield CLIENT, int(state, 16)
 
 
+def keep_a_cpu():
+    """Runs us on one CPU, and below us something that keeps it busy, so that others go elsewhere.
+
+    Some virtual machines hide from BPF programs what happens in interrupts of certain tasks (see referee.py). On our CPU
+    an interrupt meets what is ours, mostly.
+    """
+    cpus = os.sched_getaffinity(0)
+    if len(cpus) < 2:
+        return
+    os.sched_setaffinity(0, {max(cpus)})
+    us = os.getpid()
+    if not os.fork():
+        for sig in (signal.SIGALRM, signal.SIGTERM, signal.SIGINT):
+            signal.signal(sig, signal.SIG_DFL)
+        os.nice(19)
+        os.closerange(0, 3)
+        while os.getppid() == us:
+            pass
+        os._exit(0)
+
+
 class Stage:
     def __init__(self, count, family, port, seconds):
         self.n, self.family, self.port = count, family, port
@@ -912,6 +933,7 @@ def bound_in_time(seconds):
 
 def run(name, count, family, port, seconds):
     bound_in_time(seconds)
+    keep_a_cpu()
     stage = Stage(count, family, port, seconds)
     report = {"scenario": name, "count": count, "server_pid": stage.server.pid, "client_pid": stage.client.pid}
     try:

@@ -845,6 +845,7 @@ def mixture(seed, port, seconds):
 
 def traffic(seed, port, seconds):
     print(f"seed {seed}", flush=True)
+    peers.keep_a_cpu()
     scenarios(seed, port)
     wait_for_quiet()
     prepare()
