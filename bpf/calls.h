@@ -7,11 +7,9 @@
 #define TCPWHY_CALLS_H
 
 #include "emit.h"
+#include "files.h"
 #include "filter.h"
 #include "owner.h"
-
-#define S_IFMT   0170000
-#define S_IFSOCK 0140000
 
 /* ---- send and receive ------------------------------------------------------------------------ */
 
@@ -62,35 +60,6 @@ struct {
 	__type(value, struct closed_fd);
 } closed_fds SEC(".maps");
 
-/* NULL if the descriptor is not open. */
-static __always_inline struct file *open_file(__u32 fd)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file **files = BPF_CORE_READ(table, fd), *file = NULL;
-
-	if (fd < BPF_CORE_READ(table, max_fds))
-		bpf_probe_read_kernel(&file, sizeof(file), files + fd);
-	return file;
-}
-
-/* The TCP socket in a file, or NULL. Only to be read with probes. */
-static __always_inline struct sock *tcp_of_file(struct file *file)
-{
-	struct socket *socket;
-	struct sock *sk;
-	__u16 family;
-
-	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
-		return NULL;
-	socket = BPF_CORE_READ(file, private_data);
-	sk = BPF_CORE_READ(socket, sk);
-	family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	if (family != AF_INET && family != AF_INET6)
-		return NULL;
-	return BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP ? sk : NULL;
-}
-
 static __always_inline void tuple_by_probe(struct tuple *t, const struct sock *sk)
 {
 	const struct inet_sock *inet = (const struct inet_sock *)sk;
@@ -111,7 +80,7 @@ static __always_inline void tuple_by_probe(struct tuple *t, const struct sock *s
 /* Before close(): remember the descriptor as a socket's, or forget that it once was one. */
 static __always_inline void on_close_fd(__u32 fd)
 {
-	struct file *file = open_file(fd);
+	struct file *file = open_file(bpf_get_current_task_btf(), fd);
 	struct closed_fd closed = {};
 	struct sock *sk;
 

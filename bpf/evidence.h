@@ -38,7 +38,7 @@ enum owner_source {
 	OWNER_CURRENT,     /* the task that held the socket lock: exact */
 	OWNER_CLOSER,      /* the task that closed or shut down the socket earlier: exact */
 	OWNER_LISTENER,    /* the task that called listen() */
-	OWNER_FD,          /* user space found the descriptor in /proc */
+	OWNER_FD,          /* it held a descriptor of the socket a moment later: find_holders */
 };
 
 /* Bits of facts.flags. */
@@ -104,8 +104,9 @@ struct facts {
 
 /* A process, as it was when the kernel saw it. */
 struct owner {
-	__u32 pid;                /* thread group id in the initial PID namespace, 0 = unknown */
-	__u32 exit_code;          /* task->exit_code if exiting: a signal, or exit status << 8 */
+	__u32 pid;       /* thread group id in the initial PID namespace, 0 = unknown */
+	__u32 exit_code; /* task->exit_code if exiting: a signal, or exit status << 8 */
+	__u64 cgroup;    /* id of its cgroup (v2), the inode of the directory; 0 = unknown */
 	char comm[TASK_NAME_LEN]; /* of the thread group leader: any bytes, hostile */
 	__u8 source;              /* enum owner_source */
 	__u8 exiting; /* 1: the process was dying, PF_EXITING, and that closed the socket */
@@ -141,6 +142,7 @@ struct evidence {
 	struct record_head head;
 	__u64 time_ns; /* CLOCK_MONOTONIC: bpf_ktime_get_ns() */
 	__u64 sock_id; /* tells sockets apart while they live; 0 = none */
+	__u64 socket;  /* struct socket, to which descriptors lead: sk_socket; 0 = none */
 	__u64 inode;   /* of the socket file, as in /proc/PID/fd; 0 = none */
 	struct facts facts;
 	struct tuple tuple;
@@ -181,9 +183,18 @@ struct closer_record {
 	struct owner owner;
 };
 
+#define WANTED_MAX 256 /* at once */
+
+/* A socket whose holder is looked for: a key and value of the map of the wanted. */
+struct wanted {
+	__u64 socket;       /* as in the evidence; may have been freed, and its memory used again */
+	__u64 inode;        /* as in the evidence: tells it from its successor */
+	struct owner owner; /* pid 0: not found yet */
+};
+
 _Static_assert(sizeof(struct facts) == 80, "facts are part of the wire format");
-_Static_assert(sizeof(struct evidence) == 272, "evidence is a wire format");
-_Static_assert(sizeof(struct closer_record) == 48, "closer_record is a wire format");
+_Static_assert(sizeof(struct evidence) == 288, "evidence is a wire format");
+_Static_assert(sizeof(struct closer_record) == 56, "closer_record is a wire format");
 
 /* Counters beside the verdicts, per CPU in the kernel. */
 enum counter {

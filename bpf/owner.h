@@ -5,11 +5,13 @@
  * When a task holds the socket lock, the current task is the one. When it doesn't, because a
  * timer or a packet ended the connection, the current task is a stranger. Then, if a process had
  * closed the socket before, it is found in a table of recent closers; else the process still
- * holds the descriptor, and user space finds it in /proc, or is told when it is closed.
+ * holds the descriptor, and user space has it searched for (holders.h), or is told when it is
+ * closed.
  */
 #ifndef TCPWHY_OWNER_H
 #define TCPWHY_OWNER_H
 
+#include "files.h"
 #include "sock.h"
 
 /* Powers of two; their product is 500 closes a second, for the minute of TIME_WAIT. */
@@ -49,21 +51,92 @@ struct {
 /* How many are in it: spares every healthy socket the look into the map. */
 __s64 ownerless_waiting = 0;
 
+/* Kernel threads own nothing. */
 static __always_inline void owner_of_task(struct owner *o, const struct task_struct *task)
 {
 	if (task->flags & PF_KTHREAD)
 		return;
 	o->pid = task->tgid;
+	o->cgroup = task->cgroups->dfl_cgrp->kn->id;
 	bpf_probe_read_kernel(o->comm, sizeof(o->comm), &task->group_leader->comm);
-	o->exiting = !!(task->flags & PF_EXITING);
-	o->exit_code = o->exiting ? task->exit_code : 0;
-	o->source = OWNER_CURRENT;
 }
 
 static __always_inline void owner_of_current(struct owner *o)
 {
-	owner_of_task(o, bpf_get_current_task_btf());
+	const struct task_struct *task = bpf_get_current_task_btf();
+
+	owner_of_task(o, task);
+	o->source = OWNER_CURRENT;
+	o->exiting = !!(task->flags & PF_EXITING);
+	o->exit_code = o->exiting ? task->exit_code : 0;
 }
+
+/* ---- closes during the snapshot -------------------------------------------------------------- */
+
+/*
+ * The snapshot of descriptors (find_sockets) holds each file for a moment. If its process closes
+ * it in this moment, the last hold is ours: when the snapshot is over, the kernel closes the
+ * socket in our name. So the snapshot keeps in mind whose file it has just let go of, and notes
+ * the owners of those that were closed meanwhile.
+ */
+struct held_file {
+	const struct task_struct *task; /* only to be read with probes: it may be gone */
+	const struct file *file;
+	__u64 sock_id; /* 0: no TCP socket */
+	__u32 fd;
+	struct owner owner;
+};
+
+static struct held_file held;
+static __u32 snapshot_pid; /* our own PID, as the kernel sees it */
+
+/* By sock_id. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, struct owner);
+} closed_while_held SEC(".maps");
+
+/* close() first takes the file out of the descriptor: if it is still there, we were not the last.
+ */
+static __always_inline void note_let_go(void)
+{
+	__u64 id = held.sock_id;
+
+	if (id && open_file(held.task, held.fd) != held.file)
+		bpf_map_update_elem(&closed_while_held, &id, &held.owner, BPF_ANY);
+	held.sock_id = 0;
+}
+
+static __always_inline void note_held(const struct task_struct *task, const struct file *file,
+				      __u32 fd, __u64 sock_id)
+{
+	snapshot_pid = bpf_get_current_pid_tgid() >> 32;
+	held.task = task;
+	held.file = file;
+	held.fd = fd;
+	held.sock_id = sock_id;
+	owner_of_task(&held.owner, task);
+	held.owner.source = OWNER_FD;
+}
+
+/* The task that closes a socket or shuts it down: the current one, unless that is us. */
+static __always_inline void owner_of_close(struct owner *o, struct sock *sk)
+{
+	__u64 id = (__u64)sk;
+	struct owner *owner;
+
+	if (!snapshot_pid || bpf_get_current_pid_tgid() >> 32 != snapshot_pid) {
+		owner_of_current(o);
+		return;
+	}
+	owner = bpf_map_lookup_elem(&closed_while_held, &id);
+	if (owner)
+		*o = *owner;
+}
+
+/* ---- recent closers -------------------------------------------------------------------------- */
 
 /* TIME_WAIT minisocks have the hash and the ports of the socket that they stand for. */
 static __always_inline __u64 closer_key(const struct sock *sk, __u16 lport)
@@ -107,7 +180,8 @@ static __always_inline void remember_closer(struct tcp_sock *tp, bool first_fin)
 	closer = closer_place(set, key, now);
 	closer->key = 0;
 	barrier();
-	owner_of_current(&closer->owner);
+	__builtin_memset(&closer->owner, 0, sizeof(closer->owner));
+	owner_of_close(&closer->owner, as_sock(tp));
 	closer->jiffies = now;
 	closer->silence_ms = first_fin ? jiffies_to_ms(silent_jiffies(tp)) : 0;
 	barrier();
@@ -160,7 +234,7 @@ static __always_inline void owner_of_death(struct evidence *e, struct tcp_sock *
 	const struct facts *f = &e->facts;
 
 	if ((has(f, FACT_OWNED) && f->err != ERR_CONNABORTED) || closed_with_listener(f, tp))
-		owner_of_current(&e->owner);
+		owner_of_close(&e->owner, as_sock(tp));
 	else if (closing_state(f->state))
 		owner_from_closer(e, find_closer(as_sock(tp), local_port(tp)));
 }

@@ -283,6 +283,7 @@ static __always_inline void identity_of_sock(struct evidence *e, struct tcp_sock
 	struct sock *sk = as_sock(tp);
 
 	e->sock_id = (__u64)sk;
+	e->socket = (__u64)sk->sk_socket;
 	e->inode = sock_inode(sk);
 	e->netns = netns_of_sock(sk);
 	tuple_of_sock(&e->tuple, sk, local_port(tp));

@@ -18,6 +18,7 @@
 #include "emit.h"
 #include "filter.h"
 #include "fin.h"
+#include "holders.h"
 #include "listeners.h"
 #include "owner.h"
 #include "sock.h"
@@ -446,7 +447,7 @@ int BPF_PROG(on_destroy_sock, struct sock *sk)
 	count(COUNT_DESTROYED, 1);
 	if (!owner_awaited(sk) || !sk->sk_lock.owned)
 		return 0;
-	owner_of_current(&owner);
+	owner_of_close(&owner, sk);
 	if (!owner.pid) /* a kernel thread, as of MPTCP */
 		return 0;
 	record = reserve_record(RECORD_CLOSER, sizeof(*record));
@@ -513,6 +514,7 @@ int find_sockets(struct bpf_iter__task_file *ctx)
 	struct socket *socket;
 	struct tcp_sock *tp;
 
+	note_let_go();
 	if (!task || !file)
 		return 0;
 	socket = bpf_sock_from_file(file);
@@ -520,10 +522,12 @@ int find_sockets(struct bpf_iter__task_file *ctx)
 		return 0;
 	owner_of_task(&owner, task);
 	tp = bpf_skc_to_tcp_sock(socket->sk);
-	if (tp)
+	if (tp) {
+		note_held(task, file, ctx->fd, (__u64)as_sock(tp));
 		found_socket(tp, &owner);
-	else if (socket->sk->sk_protocol == IPPROTO_MPTCP)
+	} else if (socket->sk->sk_protocol == IPPROTO_MPTCP) {
 		found_message_sock(socket->sk, &owner);
+	}
 	return 0;
 }
 
@@ -543,6 +547,16 @@ int find_subflows(struct bpf_iter__tcp *ctx)
 	owner = bpf_map_lookup_elem(&message_socks, &key);
 	if (owner)
 		found_socket(tp, owner);
+	return 0;
+}
+
+SEC("iter/task")
+int find_holders(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+
+	if (task)
+		search_task(task, ctx->meta->seq_num);
 	return 0;
 }
 

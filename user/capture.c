@@ -17,7 +17,8 @@
 struct capture {
 	struct tcpwhy *skel;
 	struct ring_buffer *ring;
-	struct bpf_link *look; /* the iterator over the listeners */
+	struct bpf_link *look;   /* the iterator over the listeners */
+	struct bpf_link *search; /* the iterator over the tasks */
 	struct capture_sink sink;
 	uint64_t rejected;
 	bool queue_filled;
@@ -70,6 +71,7 @@ static int open_skeleton(struct capture *c, const struct capture_settings *setti
 	/* Iterators run when they are read, see below. */
 	bpf_program__set_autoattach(c->skel->progs.find_sockets, false);
 	bpf_program__set_autoattach(c->skel->progs.find_subflows, false);
+	bpf_program__set_autoattach(c->skel->progs.find_holders, false);
 	bpf_program__set_autoattach(c->skel->progs.look_at_listeners, false);
 	return 0;
 }
@@ -168,6 +170,15 @@ static int attach_look(struct capture *c, struct failure *why)
 	return 0;
 }
 
+static int attach_search(struct capture *c, struct failure *why)
+{
+	c->search = bpf_program__attach_iter(c->skel->progs.find_holders, NULL);
+	if (!c->search)
+		return failed(why, EXIT_KERNEL, "cannot iterate over the tasks: %s",
+			      strerror(errno));
+	return 0;
+}
+
 /* ---- records ----------------------------------------------------------------------------- */
 
 static int take_record(void *ctx, void *data, size_t size)
@@ -220,7 +231,7 @@ struct capture *capture_open(const struct capture_settings *settings,
 	libbpf_set_print(print_libbpf);
 	if (kernel_check(&kernel, why) || open_skeleton(c, settings, &kernel, why) ||
 	    load_skeleton(c, why) || open_ring(c, why) || take_snapshot(c, why) ||
-	    attach_look(c, why)) {
+	    attach_look(c, why) || attach_search(c, why)) {
 		capture_close(c);
 		return NULL;
 	}
@@ -232,6 +243,7 @@ void capture_close(struct capture *c)
 	if (!c)
 		return;
 	bpf_link__destroy(c->look);
+	bpf_link__destroy(c->search);
 	ring_buffer__free(c->ring);
 	tcpwhy__destroy(c->skel);
 	free(c);
@@ -263,6 +275,37 @@ int capture_look_at_listeners(struct capture *c, bool last)
 bool capture_queue_filled(const struct capture *c)
 {
 	return c->queue_filled;
+}
+
+/* ---- owners ------------------------------------------------------------------------------ */
+
+static void ask(struct capture *c, const struct wanted *wanted, size_t n)
+{
+	int map = bpf_map__fd(c->skel->maps.wanted);
+
+	for (size_t i = 0; i < n; i++)
+		bpf_map_update_elem(map, &wanted[i].socket, &wanted[i], BPF_ANY);
+}
+
+static void take_answers(struct capture *c, struct wanted *wanted, size_t n)
+{
+	int map = bpf_map__fd(c->skel->maps.wanted);
+	struct wanted answer;
+
+	for (size_t i = 0; i < n; i++)
+		if (!bpf_map_lookup_elem(map, &wanted[i].socket, &answer) &&
+		    answer.inode == wanted[i].inode)
+			wanted[i].owner = answer.owner;
+	for (size_t i = 0; i < n; i++)
+		bpf_map_delete_elem(map, &wanted[i].socket);
+}
+
+void capture_find_holders(struct capture *c, struct wanted *wanted, size_t n)
+{
+	ask(c, wanted, n);
+	c->skel->bss->wanted_left = n;
+	run_iterator(c->search);
+	take_answers(c, wanted, n);
 }
 
 /* ---- counters ---------------------------------------------------------------------------- */

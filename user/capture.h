@@ -7,6 +7,7 @@
 #define TCPWHY_CAPTURE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "evidence.h"
@@ -55,6 +56,12 @@ int capture_look_at_listeners(struct capture *capture, bool last);
 
 /* Has a queue been filled since the last look, so that the next one is due soon? */
 bool capture_queue_filled(const struct capture *capture);
+
+/*
+ * Which processes hold these sockets now? At most WANTED_MAX at once. Fills their owners, or leaves
+ * them alone. Looks at every descriptor of the host.
+ */
+void capture_find_holders(struct capture *capture, struct wanted *wanted, size_t n);
 
 /* 0 or -errno. */
 int capture_read_counts(const struct capture *capture, struct capture_counts *counts);

@@ -61,16 +61,8 @@ static int check_privileges(struct failure *why)
 	return failed(
 		why, EXIT_PRIVILEGE,
 		"needs CAP_BPF and CAP_PERFMON: run it as root, or give it what it needs with "
-		"'setcap cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search+ep %s'",
+		"'setcap cap_bpf,cap_perfmon+ep %s'",
 		self);
-}
-
-/* To list /proc/PID/fd, and to read the links in it. */
-bool kernel_shows_descriptors(void)
-{
-	uint64_t caps = capabilities();
-
-	return have(caps, CAP_DAC_READ_SEARCH) && have(caps, CAP_SYS_PTRACE);
 }
 
 static int check_btf(struct btf **btf, struct failure *why)

@@ -16,9 +16,6 @@ struct kernel_features {
 /* 0 and *features, or -1 and *why: privileges, then BTF, then tracepoints, then features. */
 int kernel_check(struct kernel_features *features, struct failure *why);
 
-/* May this process read which sockets another user's process holds? If not, some stay unnamed. */
-bool kernel_shows_descriptors(void);
-
 /* One jiffy in microseconds. */
 uint32_t kernel_tick_us(void);
 

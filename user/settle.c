@@ -4,20 +4,19 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "classify.h"
 #include "clock.h"
-#include "owner.h"
 #include "pair.h"
 
-#define ROOM            8192 /* entries waiting and remembered, a power of two */
-#define BUCKETS         4096 /* of the table that finds the other end, a power of two */
-#define CHAIN           64   /* of them, so many at most are looked at: nobody must make us slow */
-#define PATIENCE        10000000 /* ns: longer than the other end's evidence, or an amendment, takes */
-#define SEARCH_PATIENCE 50000000 /* ns: how long an entry may wait for its search in /proc */
-#define SEARCH_BATCH    256      /* sockets looked for in one pass over /proc */
-#define SEARCH_REST     3        /* after a search, rest so many times as long as it took */
+#define ROOM           8192 /* entries waiting and remembered, a power of two */
+#define BUCKETS        4096 /* of the table that finds the other end, a power of two */
+#define CHAIN          64   /* of them, so many at most are looked at: nobody must make us slow */
+#define PATIENCE       10000000 /* ns: longer than the other end's evidence, or an amendment, takes */
+#define OWNER_PATIENCE 50000000 /* ns: from the first search for an owner until it is given up */
+#define SEARCH_AGAIN   10000000 /* ns: meanwhile; it may be on its way to another process */
+#define SEARCH_REST    3        /* after a search, rest so many times as long as it took */
+#define NEVER          UINT64_MAX
 
 /* Entries are numbered from 1 in the order in which they came; 0 is none. */
 typedef uint64_t entry_number;
@@ -27,30 +26,35 @@ struct entry {
 	uint64_t since;
 	entry_number other; /* the other end */
 	entry_number next;  /* older, in the same bucket */
+	uint64_t search_at; /* not before */
+	uint64_t give_up;   /* when to wait for the owner no longer: NEVER before a search */
 	bool wants_owner;   /* and may get it */
-	bool searched;      /* /proc has been asked */
 	bool amendable;     /* late data may replace it */
 	bool replaced;      /* late data has replaced it */
 };
 
 struct settle {
 	settled_fn settled;
+	find_holders_fn find_holders;
 	void *ctx;
-	uint64_t search_after; /* not before */
-	entry_number head;     /* the oldest that waits */
-	entry_number tail;     /* one past the newest */
+	uint64_t search_at;   /* the earliest of the entries; NEVER: nobody is to be found */
+	uint64_t rests_until; /* no search before */
+	entry_number head;    /* the oldest that waits */
+	entry_number tail;    /* one past the newest */
 	entry_number buckets[BUCKETS];
 	struct entry entries[ROOM];
 };
 
-struct settle *settle_new(settled_fn settled, void *ctx)
+struct settle *settle_new(settled_fn settled, find_holders_fn find_holders, void *ctx)
 {
 	struct settle *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
 	s->settled = settled;
+	s->find_holders = find_holders;
 	s->ctx = ctx;
+	s->search_at = NEVER;
 	s->head = s->tail = 1;
 	return s;
 }
@@ -151,13 +155,13 @@ static void hand_over_oldest(struct settle *s)
 		s->settled(s->ctx, &entry->e, other ? &other->e : NULL);
 }
 
-/* The kernel may have closed the socket in our name, see owner.h; we have none of our own. */
-static void replace_ourselves(struct evidence *e)
+static void want_owner(struct settle *s, struct entry *entry, uint64_t now)
 {
-	if (e->owner.pid != (__u32)getpid())
-		return;
-	memset(&e->owner, 0, sizeof(e->owner));
-	owner_looked_at(e->time_ns, &e->owner);
+	entry->wants_owner = true;
+	entry->search_at = now;
+	entry->give_up = NEVER;
+	if (now < s->search_at)
+		s->search_at = now;
 }
 
 void settle_add(struct settle *s, const struct evidence *e, uint64_t now)
@@ -172,10 +176,10 @@ void settle_add(struct settle *s, const struct evidence *e, uint64_t now)
 	entry = entry_at(s, s->tail++);
 	memset(entry, 0, sizeof(*entry));
 	entry->e = *e;
-	replace_ourselves(&entry->e);
 	entry->since = now;
 	entry->amendable = is_amendable(e, verdict);
-	entry->wants_owner = !entry->e.owner.pid && e->inode && e->facts.event == EVENT_DEATH;
+	if (!e->owner.pid && e->inode && e->facts.event == EVENT_DEATH)
+		want_owner(s, entry, now);
 	join_other_end(s, s->tail - 1);
 }
 
@@ -195,62 +199,99 @@ void settle_closer(struct settle *s, uint64_t sock_id, const struct owner *owner
 	}
 }
 
-/* One pass over /proc for the next entries that want it. Returns how many there were. */
-static size_t search_batch(struct settle *s)
+/* ---- searching ----------------------------------------------------------------------------- */
+
+static void note_search(struct entry *entry, uint64_t now)
 {
-	struct owner owners[SEARCH_BATCH] = {};
-	struct entry *wanting[SEARCH_BATCH];
-	__u64 inodes[SEARCH_BATCH];
+	entry->search_at = now + SEARCH_AGAIN;
+	if (entry->give_up == NEVER)
+		entry->give_up = now + OWNER_PATIENCE;
+}
+
+/* The next entries whose turn it is. Returns how many; notes when it is the turn of the others. */
+static size_t next_wanting(struct settle *s, struct entry *wanting[WANTED_MAX], uint64_t now)
+{
 	size_t n = 0;
 
-	for (entry_number i = s->head; i != s->tail && n < SEARCH_BATCH; i++) {
+	s->search_at = NEVER;
+	for (entry_number i = s->head; i != s->tail; i++) {
 		struct entry *entry = entry_at(s, i);
 
-		if (!entry->wants_owner || entry->searched)
+		if (!entry->wants_owner)
 			continue;
-		entry->searched = true;
-		inodes[n] = entry->e.inode;
-		wanting[n++] = entry;
+		if (n < WANTED_MAX && entry->search_at <= now) {
+			wanting[n++] = entry;
+			note_search(entry, now);
+		}
+		if (entry->search_at < s->search_at)
+			s->search_at = entry->search_at;
+	}
+	return n;
+}
+
+/* Returns how many were looked for. */
+static size_t search(struct settle *s, uint64_t now)
+{
+	struct wanted wanted[WANTED_MAX] = {};
+	struct entry *wanting[WANTED_MAX];
+	size_t n = next_wanting(s, wanting, now);
+
+	for (size_t i = 0; i < n; i++) {
+		wanted[i].socket = wanting[i]->e.socket;
+		wanted[i].inode = wanting[i]->e.inode;
 	}
 	if (n)
-		owner_find(inodes, owners, n);
+		s->find_holders(s->ctx, wanted, n);
 	for (size_t i = 0; i < n; i++) {
-		if (!owners[i].pid)
+		if (!wanted[i].owner.pid)
 			continue;
-		wanting[i]->e.owner = owners[i];
+		wanting[i]->e.owner = wanted[i].owner;
 		wanting[i]->wants_owner = false;
 	}
 	return n;
 }
 
+static uint64_t next_search(const struct settle *s)
+{
+	return s->search_at > s->rests_until ? s->search_at : s->rests_until;
+}
+
 void settle_find_owners(struct settle *s, uint64_t now, int all)
 {
+	uint64_t ended;
+
 	if (all) {
-		while (search_batch(s))
+		while (search(s, now))
 			;
-	} else if (now >= s->search_after && search_batch(s)) {
-		s->search_after = monotonic_ns();
-		s->search_after += SEARCH_REST * (s->search_after - now);
+	} else if (now >= next_search(s) && search(s, now)) {
+		ended = monotonic_ns();
+		s->rests_until = ended + SEARCH_REST * (ended - now);
 	}
 }
 
-static bool may_change(const struct entry *entry)
+/* ---- handing over -------------------------------------------------------------------------- */
+
+/* When nothing more will be learnt about it. */
+static uint64_t complete_at(const struct entry *entry)
 {
-	return entry && (entry->wants_owner || entry->amendable);
+	if (entry->wants_owner)
+		return entry->give_up;
+	return entry->amendable ? entry->since + PATIENCE : 0;
 }
 
-/* 0: complete. What the other end waits for is waited for here too, since it is shown. */
+/* What the other end waits for is waited for here too, since it is shown. */
 static uint64_t entry_due(struct settle *s, const struct entry *entry)
 {
 	const struct entry *other = other_end(s, entry);
+	uint64_t here = complete_at(entry), there;
 
 	if (entry->replaced)
 		return 0;
-	if (entry->wants_owner && !entry->searched)
-		return entry->since + SEARCH_PATIENCE;
-	if (may_change(entry) || may_change(other))
-		return entry->since + PATIENCE;
-	return other || !pair_possible(&entry->e) ? 0 : entry->since + PATIENCE;
+	if (other)
+		there = complete_at(other);
+	else
+		there = pair_possible(&entry->e) ? entry->since + PATIENCE : 0;
+	return here > there ? here : there;
 }
 
 void settle_hand_over(struct settle *s, uint64_t now, int all)
@@ -261,13 +302,11 @@ void settle_hand_over(struct settle *s, uint64_t now, int all)
 
 uint64_t settle_due(struct settle *s)
 {
-	const struct entry *oldest = entry_at(s, s->head);
-	uint64_t due;
+	uint64_t due, search_due;
 
 	if (s->head == s->tail)
-		return UINT64_MAX;
-	due = entry_due(s, oldest);
-	if (oldest->wants_owner && !oldest->searched && s->search_after < due)
-		due = s->search_after;
-	return due;
+		return NEVER;
+	due = entry_due(s, entry_at(s, s->head));
+	search_due = next_search(s);
+	return due < search_due ? due : search_due;
 }

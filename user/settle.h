@@ -5,7 +5,7 @@
  * - Both ends of the connection may be on this host: then the other end's evidence comes within
  *   microseconds, and each line can name the other end.
  * - A connection that a packet or a timer ended has no known owner. If a process still holds the
- *   descriptor, /proc tells which; if it has closed it already, the kernel has told by now.
+ *   descriptor, a search tells which; if it has closed it already, the kernel tells.
  * - A reset after close may turn out to be late data: a second record then replaces the first.
  *
  * What has been handed over is remembered for a while, for the other ends that die later.
@@ -13,6 +13,7 @@
 #ifndef TCPWHY_SETTLE_H
 #define TCPWHY_SETTLE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "evidence.h"
@@ -25,7 +26,14 @@ struct settle;
  */
 typedef void (*settled_fn)(void *ctx, const struct evidence *e, const struct evidence *other);
 
-struct settle *settle_new(settled_fn settled, void *ctx); /* NULL: out of memory */
+/*
+ * Called to search for the holders of sockets, WANTED_MAX at most: fills their owners, or leaves
+ * them alone. May take its time, and gets rests accordingly.
+ */
+typedef void (*find_holders_fn)(void *ctx, struct wanted *wanted, size_t n);
+
+/* NULL: out of memory. */
+struct settle *settle_new(settled_fn settled, find_holders_fn find_holders, void *ctx);
 void settle_free(struct settle *s);
 
 /* Times are CLOCK_MONOTONIC in ns. */
@@ -33,7 +41,7 @@ void settle_add(struct settle *s, const struct evidence *e, uint64_t now);
 void settle_closer(struct settle *s, uint64_t sock_id, const struct owner *owner);
 
 /*
- * Asks /proc for the owners that are missing: some of them, and not too often; with `all` for all
+ * Searches for the owners that are missing: some of them, and not too often; with `all` for all
  * of them at once. Drain the capture once more after it.
  */
 void settle_find_owners(struct settle *s, uint64_t now, int all);
@@ -41,7 +49,7 @@ void settle_find_owners(struct settle *s, uint64_t now, int all);
 /* Hands over what is complete or has waited long enough; everything with `all`. */
 void settle_hand_over(struct settle *s, uint64_t now, int all);
 
-/* When settle_hand_over() is due next; UINT64_MAX if nothing waits. */
+/* When a search, or to hand over, is due next; UINT64_MAX if nothing waits. */
 uint64_t settle_due(struct settle *s);
 
 #endif

@@ -12,7 +12,6 @@
 
 #include "capture.h"
 #include "clock.h"
-#include "kernel.h"
 #include "render_text.h"
 #include "settle.h"
 
@@ -50,6 +49,13 @@ static void take_closer(void *ctx, uint64_t sock_id, const struct owner *owner)
 	struct watch *w = ctx;
 
 	settle_closer(w->settle, sock_id, owner);
+}
+
+static void find_holders(void *ctx, struct wanted *wanted, size_t n)
+{
+	struct watch *w = ctx;
+
+	capture_find_holders(w->capture, wanted, n);
 }
 
 /* ---- what goes out ----------------------------------------------------------------------- */
@@ -125,10 +131,6 @@ static void announce(const struct options *o)
 		fprintf(stderr, "; a line for each %sdeath and incident",
 			o->orderly ? "" : "unhealthy ");
 	fprintf(stderr, "; Ctrl-C ends\n");
-	if (!kernel_shows_descriptors())
-		fprintf(stderr,
-			"tcpwhy: without CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH some processes "
-			"stay unnamed\n");
 }
 
 /* ---- the loop ---------------------------------------------------------------------------- */
@@ -262,7 +264,7 @@ static int open_watch(struct watch *w, struct failure *why)
 		return failed(why, EXIT_OUTPUT, "stdout is closed: there is nowhere to write to");
 	w->signals = open_signals();
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
-	w->settle = settle_new(show_evidence, w);
+	w->settle = settle_new(show_evidence, find_holders, w);
 	if (w->signals < 0 || w->epoll < 0 || !w->settle)
 		return failed(why, EXIT_FAILED, "cannot set up: %s", strerror(errno));
 	if (o->pid)

@@ -16,11 +16,14 @@
 
 struct bpf_iter_meta;
 struct bpf_map;
+struct cgroup;
+struct css_set;
 struct fdtable;
 struct file;
 struct files_struct;
 struct inode;
 struct ipv6_pinfo;
+struct kernfs_node;
 struct net;
 struct net_device;
 struct request_sock;
@@ -186,6 +189,15 @@ struct bpf_iter_meta {
 	};
 	u64 session_id;
 	u64 seq_num;
+};
+
+struct bpf_iter__task {
+	union {
+		struct bpf_iter_meta *meta;
+	};
+	union {
+		struct task_struct *task;
+	};
 };
 
 struct bpf_iter__task_file {
@@ -533,6 +545,19 @@ struct task_struct {
 	char comm[16];
 	struct task_struct *group_leader;
 	struct files_struct *files;
+	struct css_set *cgroups;
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct kernfs_node {
+	u64 id;
 };
 
 struct file {

@@ -935,7 +935,7 @@ def forked_reset(stage):
 @scenario("leaderless-reset", "a thread holds the connections, its process's first thread is gone; the client aborts",
           ("linger-zero", CLIENT), ("peer-aborted", "why-heir"))
 def leaderless_reset(stage):
-    """/proc/PID/fd is empty then; /proc/PID/task/TID/fd is not."""
+    """The descriptors are to be found at the other threads only."""
     stage.establish()
     stage.server.fork_heir("why-heir", leaderless=True)
     stage.server.close()
