@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "cgroup.h"
 #include "clock.h"
 #include "escape.h"
 #include "story.h"
@@ -62,6 +63,18 @@ static void format_process(char *out, size_t size, const struct owner *owner)
 	snprintf(out, size, "%s[%u]", comm, owner->pid);
 }
 
+/* The unit or container that the process is in, if any. */
+static void text_home(FILE *out, const char *separator, const struct owner *owner)
+{
+	const struct cgroup_home *home = cgroup_find(owner->cgroup);
+	char name[ESCAPED_SIZE(CGROUP_NAME_LEN)];
+
+	if (!home)
+		return;
+	escape_text(name, sizeof(name), home->name, sizeof(home->name));
+	fprintf(out, "%s%s %s", separator, home->kind == CGROUP_UNIT ? "unit" : "container", name);
+}
+
 /* A listener that dropped SYNs has no one peer. */
 static void format_tuple(char *out, size_t size, const struct tuple *t)
 {
@@ -79,6 +92,7 @@ static void text_other_end(FILE *out, const struct evidence *other)
 
 	format_process(process, sizeof(process), &other->owner);
 	fprintf(out, "; other end: %s %s", process, verdict_text(classify(&other->facts))->name);
+	text_home(out, ", ", &other->owner);
 }
 
 void text_evidence(FILE *out, const struct evidence *e, const struct evidence *other)
@@ -92,6 +106,7 @@ void text_evidence(FILE *out, const struct evidence *e, const struct evidence *o
 	story_words(words, sizeof(words), e, verdict);
 	fprintf(out, "%s  %-22s  %-20s  %-36s  %s", when, verdict_text(verdict)->name, process,
 		tuple, words);
+	text_home(out, "; ", &e->owner);
 	if (other)
 		text_other_end(out, other);
 	fputc('\n', out);

@@ -11,7 +11,8 @@
 
 /*
  * time, verdict, process, local -> remote, evidence in words; separated by two blanks or more. The
- * words end with the other end's process and verdict, if other is not NULL.
+ * words end with the unit or container of the process, and, if other is not NULL, with the other
+ * end's process, verdict, and unit or container.
  */
 void text_evidence(FILE *out, const struct evidence *e, const struct evidence *other);
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "capture.h"
+#include "cgroup.h"
 #include "clock.h"
 #include "render_text.h"
 #include "settle.h"
@@ -41,6 +42,7 @@ static void take_evidence(void *ctx, const struct evidence *e)
 {
 	struct watch *w = ctx;
 
+	cgroup_find(e->owner.cgroup); /* it may be gone when the line is written */
 	settle_add(w->settle, e, monotonic_ns());
 }
 
@@ -48,6 +50,7 @@ static void take_closer(void *ctx, uint64_t sock_id, const struct owner *owner)
 {
 	struct watch *w = ctx;
 
+	cgroup_find(owner->cgroup);
 	settle_closer(w->settle, sock_id, owner);
 }
 
@@ -307,6 +310,7 @@ int watch(const struct options *options, struct failure *why)
 	if (!err) {
 		start_clocks(&w);
 		announce(options);
+		cgroup_learn_all();
 		loop(&w);
 		finish(&w);
 		if (w.output_error)
