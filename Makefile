@@ -61,7 +61,7 @@ test: setup-test ## install what is missing, build, run all quick tests
 	$(Q)$(MAKE) --no-print-directory tcpwhy $(UNIT_TESTS)
 	$(Q)tests/run.sh
 
-test-slow: setup-test ## special sockets, and the books against the kernel's counters
+test-slow: setup-test ## special sockets, owners, the books against the kernel's counters
 	$(Q)$(MAKE) --no-print-directory tcpwhy $(SLOW_DRIVERS)
 	$(Q)tests/run.sh slow
 
