@@ -172,7 +172,7 @@ sql() {
 	on "$1" mariadb --no-defaults -N -S "$BATS_TEST_TMPDIR/db/sock" -e "$2"
 }
 
-# start_nginx HOST LISTEN-OPTIONS DIRECTIVE... : one worker, its pid in NGINX_WORKER
+# start_nginx HOST LISTEN-OPTIONS DIRECTIVE... : one worker (or NGINX_WORKERS), its pid in NGINX_WORKER
 start_nginx() {
 	local dir=$BATS_TEST_TMPDIR/nginx
 	mkdir -p "$dir/www"
@@ -183,7 +183,7 @@ start_nginx() {
 		daemon off;
 		pid $dir/pid;
 		error_log stderr;
-		worker_processes 1;
+		worker_processes ${NGINX_WORKERS-1};
 		events { worker_connections 512; }
 		http {
 			access_log off;
