@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "escape.h"
 #include "story.h"
+#include "terminal.h"
 
 /* ---- one line for a death or an incident ------------------------------------------------- */
 
@@ -95,20 +96,89 @@ static void text_other_end(FILE *out, const struct evidence *other)
 	text_home(out, ", ", &other->owner);
 }
 
+/* The words, and whose they are and who is at the other end. */
+static void format_words(char *out, size_t size, const struct evidence *e, enum verdict verdict,
+			 const struct evidence *other)
+{
+	size_t len;
+	FILE *rest;
+
+	story_words(out, size, e, verdict);
+	len = strlen(out);
+	rest = fmemopen(out + len, size - len, "w");
+	if (!rest)
+		return;
+	text_home(rest, "; ", &e->owner);
+	if (other)
+		text_other_end(rest, other);
+	fclose(rest);
+}
+
+#define VERDICT_WIDTH 22 /* of columns; what is longer moves the rest */
+#define PROCESS_WIDTH 20
+#define TUPLE_WIDTH   36
+#define WORDS_WIDTH   60 /* on a terminal with less room for them, the words go beneath the rest */
+#define WORDS_INDENT  14
+
+/* Red is what came from the other side, yellow what was done here. */
+static const char *color_of(enum verdict_group group)
+{
+	static const char *const colors[] = {
+		[GROUP_ORDERLY] = "\033[32m",  [GROUP_HERE] = "\033[33m",
+		[GROUP_RESET] = "\033[31m",    [GROUP_SILENCE] = "\033[35m",
+		[GROUP_INCIDENT] = "\033[36m", [GROUP_UNKNOWN] = "\033[1;31m",
+	};
+
+	return colors[group];
+}
+
+static void text_name(FILE *out, enum verdict verdict, int width)
+{
+	const struct verdict_text *text = verdict_text(verdict);
+	int padding = width - (int)strlen(text->name);
+
+	if (terminal_has_colors(out))
+		fprintf(out, "%s%s\033[0m", color_of(text->group), text->name);
+	else
+		fprintf(out, "%s", text->name);
+	fprintf(out, "%*s", padding > 0 ? padding : 0, "");
+}
+
+static int longer(size_t a, int b)
+{
+	return (int)a > b ? (int)a : b;
+}
+
+/* Is there room for the words on the line, or at least for a column of them? */
+static bool fit_beside(int column, const char *words, int width)
+{
+	size_t len = strlen(words);
+
+	return !width || column + (int)(len < WORDS_WIDTH ? len : WORDS_WIDTH) <= width;
+}
+
 void text_evidence(FILE *out, const struct evidence *e, const struct evidence *other)
 {
 	enum verdict verdict = classify(&e->facts);
-	char when[32], process[PROCESS_SIZE], tuple[128], words[512];
+	char when[32], process[PROCESS_SIZE], tuple[128], words[2048];
+	int column;
 
 	format_time(when, sizeof(when), e->time_ns);
 	format_process(process, sizeof(process), &e->owner);
 	format_tuple(tuple, sizeof(tuple), &e->tuple);
-	story_words(words, sizeof(words), e, verdict);
-	fprintf(out, "%s  %-22s  %-20s  %-36s  %s", when, verdict_text(verdict)->name, process,
-		tuple, words);
-	text_home(out, "; ", &e->owner);
-	if (other)
-		text_other_end(out, other);
+	format_words(words, sizeof(words), e, verdict, other);
+	column = strlen(when) + longer(strlen(verdict_text(verdict)->name), VERDICT_WIDTH) +
+		 longer(strlen(process), PROCESS_WIDTH) + longer(strlen(tuple), TUPLE_WIDTH) + 8;
+	fprintf(out, "%s  ", when);
+	if (fit_beside(column, words, terminal_width(out))) {
+		text_name(out, verdict, VERDICT_WIDTH);
+		fprintf(out, "  %-*s  %-*s  ", PROCESS_WIDTH, process, TUPLE_WIDTH, tuple);
+		terminal_wrap(out, words, column, column);
+	} else {
+		text_name(out, verdict, 0);
+		fprintf(out, "  %s  %s\n%*s", process, tuple, WORDS_INDENT, "");
+		terminal_wrap(out, words, WORDS_INDENT, WORDS_INDENT);
+	}
 	fputc('\n', out);
 }
 
@@ -146,30 +216,46 @@ void text_interval_head(FILE *out)
 		"unhealthy", "incidents", "retrans", "rst-sent", "rst-recv", "lost", "by verdict");
 }
 
+/* Those that occurred, as name=count; "-" if there are none. */
+static void format_verdicts(char *out, size_t size, const struct counts *c)
+{
+	const char *separator = "";
+	FILE *list = fmemopen(out, size, "w");
+
+	if (!list)
+		return;
+	for (int v = 0; v < VERDICT_COUNT; v++) {
+		if (!c->verdict[v] || verdict_text(v)->group == GROUP_ORDERLY)
+			continue;
+		fprintf(list, "%s%s=%llu", separator, verdict_text(v)->name, c->verdict[v]);
+		separator = " ";
+	}
+	fprintf(list, "%s", *separator ? "" : "-");
+	fclose(list);
+}
+
 void text_interval(FILE *out, const struct capture_counts *added)
 {
 	const struct counts *c = &added->counts;
 	struct totals t = add_up(c);
-	const char *separator = "";
-	char when[16];
+	char when[16], verdicts[2048] = "";
 	struct tm tm;
 	time_t now = time(NULL);
+	int column;
 
 	localtime_r(&now, &tm);
 	strftime(when, sizeof(when), "%H:%M:%S", &tm);
-	fprintf(out,
-		"%s %8" PRIu64 " %8" PRIu64 " %9" PRIu64 " %9" PRIu64 " %8llu %8llu %8llu %6" PRIu64
-		"  ",
-		when, t.orderly + t.unhealthy, t.orderly, t.unhealthy, t.incidents,
-		c->other[COUNT_RETRANS], c->other[COUNT_RESETS_SENT],
-		c->other[COUNT_RESETS_RECEIVED], lost(added));
-	for (int v = 0; v < VERDICT_COUNT; v++) {
-		if (!c->verdict[v] || verdict_text(v)->group == GROUP_ORDERLY)
-			continue;
-		fprintf(out, "%s%s=%llu", separator, verdict_text(v)->name, c->verdict[v]);
-		separator = " ";
-	}
-	fprintf(out, "%s\n", *separator ? "" : "-");
+	format_verdicts(verdicts, sizeof(verdicts), c);
+	column = fprintf(out,
+			 "%s %8" PRIu64 " %8" PRIu64 " %9" PRIu64 " %9" PRIu64
+			 " %8llu %8llu %8llu %6" PRIu64 "  ",
+			 when, t.orderly + t.unhealthy, t.orderly, t.unhealthy, t.incidents,
+			 c->other[COUNT_RETRANS], c->other[COUNT_RESETS_SENT],
+			 c->other[COUNT_RESETS_RECEIVED], lost(added));
+	if (!fit_beside(column, verdicts, terminal_width(out)))
+		column = fprintf(out, "\n%*s", WORDS_INDENT, "") - 1;
+	terminal_wrap(out, verdicts, column, column);
+	fputc('\n', out);
 }
 
 /* ---- the summary and the table ----------------------------------------------------------- */
@@ -192,6 +278,22 @@ static void text_lost(FILE *out, const struct capture_counts *c)
 		fprintf(out, "%llu records of unknown type or size rejected\n", c->rejected);
 }
 
+/* The verdict's name in the given column, its meaning and remedy beside it. */
+static void text_explanation(FILE *out, enum verdict verdict, int column)
+{
+	const struct verdict_text *text = verdict_text(verdict);
+	int beside = column + VERDICT_WIDTH + 2;
+
+	text_name(out, verdict, VERDICT_WIDTH);
+	fprintf(out, "  ");
+	terminal_wrap(out, text->meaning, beside, beside);
+	if (*text->remedy) {
+		fprintf(out, "\n%*sfix: ", beside, "");
+		terminal_wrap(out, text->remedy, beside + 5, beside + 5);
+	}
+	fputc('\n', out);
+}
+
 void text_summary(FILE *out, const struct capture_counts *total, uint64_t watched_ns, int verbose)
 {
 	const struct counts *c = &total->counts;
@@ -206,13 +308,10 @@ void text_summary(FILE *out, const struct capture_counts *total, uint64_t watche
 		c->other[COUNT_RETRANS], c->other[COUNT_RESETS_SENT],
 		c->other[COUNT_RESETS_RECEIVED], lost(total));
 	for (int v = 0; v < VERDICT_COUNT; v++) {
-		const struct verdict_text *text = verdict_text(v);
-
 		if (!c->verdict[v])
 			continue;
-		fprintf(out, "%9llu  %-22s  %s\n", c->verdict[v], text->name, text->meaning);
-		if (*text->remedy)
-			fprintf(out, "%9s  %-22s  fix: %s\n", "", "", text->remedy);
+		fprintf(out, "%9llu  ", c->verdict[v]);
+		text_explanation(out, v, 11);
 	}
 	text_lost(out, total);
 	if (verbose)
@@ -231,8 +330,7 @@ void text_verdicts(FILE *out)
 			group = text->group;
 			fprintf(out, "%s%s:\n", v ? "\n" : "", verdict_group_name(group));
 		}
-		fprintf(out, "  %-22s  %s\n", text->name, text->meaning);
-		if (*text->remedy)
-			fprintf(out, "  %-22s  fix: %s\n", "", text->remedy);
+		fprintf(out, "  ");
+		text_explanation(out, v, 2);
 	}
 }
