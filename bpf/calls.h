@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the application saw: system calls on sockets that failed. These hooks cost something for
- * each call, so they are loaded only under --errors, for one process or one port.
+ * What the application does with its sockets, and what it sees of them: system calls that failed.
+ * These hooks cost something for each call of any process, so they are loaded only under -p and
+ * --errors.
  */
 #ifndef TCPWHY_CALLS_H
 #define TCPWHY_CALLS_H
@@ -11,7 +12,25 @@
 #include "filter.h"
 #include "owner.h"
 
+const volatile bool watch_errors = false; /* --errors */
+
 /* ---- send and receive ------------------------------------------------------------------------ */
+
+/*
+ * Under -p: whoever sends or receives has the connection, although another process may have made
+ * its listener (prefork) or accepted it (and passed the descriptor). From MPTCP's message sockets,
+ * which come here too, there is no way to the subflows.
+ */
+static __always_inline void on_use(struct sock *sk)
+{
+	struct tcp_sock *tp;
+
+	if (!current_is_watched())
+		return;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (tp && !is_listening(tp))
+		watch_sock(tp);
+}
 
 static __always_inline bool tells_of_death(int err)
 {
@@ -25,17 +44,18 @@ static __always_inline void on_call(struct sock *sk, int ret, __u32 sending)
 	struct facts facts = {};
 	struct evidence *e;
 
-	if (ret >= 0 || !tells_of_death(-ret) || (filter_pid && !current_is_watched()))
+	if (!watch_errors || ret >= 0 || !tells_of_death(-ret))
+		return;
+	if (filter_processes && !current_is_watched())
 		return;
 	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp || !pass_ports_of(tp))
+	if (!tp || !pass_ends(tp) || !pass_cgroup(sk))
 		return;
 	facts_of_sock(&facts, tp, as_sock(tp)->__sk_common.skc_state);
 	facts.event = EVENT_CALL;
 	facts.err = -ret;
 	facts.flags |= sending;
-	count_verdict(judge(&facts), 1);
-	e = reserve_evidence(&facts);
+	e = report(&facts, 1);
 	if (!e)
 		return;
 	details_of_sock(e, tp);
@@ -52,13 +72,18 @@ struct closed_fd {
 	__u32 pad;
 };
 
-/* Of the process of -p: by descriptor, the socket that it was when it was closed. */
+/* Of the processes of -p: by descriptor, the socket that it was when it was closed. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
-	__type(key, __u32);
+	__type(key, __u64); /* fd_key() */
 	__type(value, struct closed_fd);
 } closed_fds SEC(".maps");
+
+static __always_inline __u64 fd_key(__u32 fd)
+{
+	return bpf_get_current_pid_tgid() >> 32 << 32 | fd;
+}
 
 static __always_inline void tuple_by_probe(struct tuple *t, const struct sock *sk)
 {
@@ -82,34 +107,36 @@ static __always_inline void on_close_fd(__u32 fd)
 {
 	struct file *file = open_file(bpf_get_current_task_btf(), fd);
 	struct closed_fd closed = {};
+	__u64 key = fd_key(fd);
 	struct sock *sk;
 
 	if (!file)
 		return;
 	sk = tcp_of_file(file);
-	if (!sk) {
-		bpf_map_delete_elem(&closed_fds, &fd);
+	if (sk)
+		tuple_by_probe(&closed.tuple, sk);
+	if (!sk || !pass_tuple(&closed.tuple) || !pass_netns(sk) || !pass_cgroup(sk)) {
+		bpf_map_delete_elem(&closed_fds, &key);
 		return;
 	}
-	tuple_by_probe(&closed.tuple, sk);
 	closed.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 	closed.closed_ns = bpf_ktime_get_ns();
-	bpf_map_update_elem(&closed_fds, &fd, &closed, BPF_ANY);
+	bpf_map_update_elem(&closed_fds, &key, &closed, BPF_ANY);
 }
 
 /* A call gave EBADF. */
 static __always_inline void on_bad_fd(__u32 fd, __u32 nr)
 {
-	struct closed_fd *closed = bpf_map_lookup_elem(&closed_fds, &fd);
+	__u64 key = fd_key(fd);
+	struct closed_fd *closed = bpf_map_lookup_elem(&closed_fds, &key);
 	struct facts facts = {};
 	struct evidence *e;
 
-	if (!closed || !pass_ports(closed->tuple.lport, closed->tuple.rport))
+	if (!closed)
 		return;
 	facts.event = EVENT_BAD_FD;
 	facts.err = ERR_BADF;
-	count_verdict(judge(&facts), 1);
-	e = reserve_evidence(&facts);
+	e = report(&facts, 1);
 	if (!e)
 		return;
 	e->tuple = closed->tuple;

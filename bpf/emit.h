@@ -9,6 +9,7 @@
 #include "classify.h"
 
 const volatile bool show_orderly = false; /* -a */
+const volatile __u64 filter_verdicts = 0; /* --verdict: bits by enum verdict, 0 = all */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -29,16 +30,24 @@ struct {
  */
 #define WORTH_A_RECORD 0x100
 
+static __always_inline bool is_wanted(__u32 verdict)
+{
+	return !filter_verdicts || filter_verdicts >> verdict & 1;
+}
+
 __noinline int judge(const struct facts *facts)
 {
 	enum verdict verdict;
+	bool worth;
 
 	if (!facts)
 		return VERDICT_unknown;
 	verdict = classify(facts);
-	if (show_orderly || verdict_group(verdict) != GROUP_ORDERLY)
-		return verdict | WORTH_A_RECORD;
-	return verdict;
+	if (filter_verdicts)
+		worth = is_wanted(verdict);
+	else
+		worth = show_orderly || verdict_group(verdict) != GROUP_ORDERLY;
+	return worth ? verdict | WORTH_A_RECORD : verdict;
 }
 
 /* Atomic although per CPU: a softirq may interrupt a program on its own CPU. */
@@ -57,7 +66,7 @@ static __always_inline void count_verdict(__u32 judgement, __s64 n)
 	__u32 zero = 0, verdict = judgement & (VERDICTS_MAX - 1);
 	struct counts *counts = bpf_map_lookup_elem(&counters, &zero);
 
-	if (counts)
+	if (counts && is_wanted(verdict))
 		__sync_fetch_and_add(&counts->verdict[verdict], n);
 }
 
@@ -84,6 +93,21 @@ static __always_inline struct evidence *reserve_evidence(const struct facts *fac
 	e->time_ns = bpf_ktime_get_ns();
 	e->facts = *facts;
 	e->count = 1;
+	return e;
+}
+
+/* Judges and counts n such events. Returns the record to be filled and sent, NULL if none is due.
+ */
+static __always_inline struct evidence *report(const struct facts *facts, __u32 n)
+{
+	int judgement = judge(facts);
+	struct evidence *e = NULL;
+
+	count_verdict(judgement, n);
+	if (judgement & WORTH_A_RECORD)
+		e = reserve_evidence(facts);
+	if (e)
+		e->count = n;
 	return e;
 }
 

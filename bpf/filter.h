@@ -1,18 +1,146 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * May it pass? Decided before any record is made. Without -p this costs two comparisons.
+ * May it pass? Decided before any record is made and anything is counted.
+ *
+ * Filters of different kinds must all hold. What cannot be known does not pass: a segment without
+ * a socket has no owner, and SYNs that a listener has dropped have no peer. Which verdicts are
+ * wanted is decided with the verdict, in emit.h.
+ *
+ * The constants are known when the programs are loaded, so the verifier drops the filters that
+ * were not asked for: without any, nothing of this file is left.
  */
 #ifndef TCPWHY_FILTER_H
 #define TCPWHY_FILTER_H
 
+#include "filter_settings.h"
 #include "sock.h"
 
-const volatile __u16 filter_port = 0; /* -P, host order, 0 = all */
-const volatile __u32 filter_pid = 0;  /* -p, thread group id, 0 = all */
+const volatile __u32 filter_ports = 0;        /* the kinds of enum port_flag that must hold */
+const volatile __u32 filter_family = 0;       /* -4, -6: AF_INET, AF_INET6; 0 = both */
+const volatile bool filter_peers = false;     /* --peer */
+const volatile __u32 filter_netns = 0;        /* --netns: inode, 0 = all */
+const volatile bool filter_cgroup = false;    /* --cgroup */
+const volatile bool filter_processes = false; /* -p */
+
+/* ---- between which ends: ports, addresses, network namespace --------------------------------- */
+
+__u8 port_flags[PORTS] = {}; /* enum port_flag, by port */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1); /* user space knows how many */
+	__type(key, struct network);
+	__type(value, __u8);
+} peers SEC(".maps");
+
+static __always_inline bool pass_ports(__u16 lport, __u16 rport)
+{
+	__u32 local = port_flags[lport], remote = port_flags[rport];
+	__u32 held =
+		((local | remote) & PORT_EITHER) | (local & PORT_LOCAL) | (remote & PORT_REMOTE);
+
+	return !(filter_ports & ~held);
+}
+
+static __always_inline bool is_mapped(const __u8 *address)
+{
+	const __u32 *words = (const __u32 *)address;
+
+	return !words[0] && !words[1] && words[2] == bpf_htonl(0xffff);
+}
+
+/* As the addresses are shown. A function of its own, which the verifier walks through once. */
+__noinline int pass_addresses(const struct tuple *t)
+{
+	struct network peer = { .family = AF_INET6 };
+	bool mapped;
+
+	if (!t)
+		return false;
+	mapped = t->family == AF_INET6 && (is_mapped(t->laddr) || is_mapped(t->raddr));
+	if (mapped || t->family == AF_INET)
+		peer.family = AF_INET;
+	if (filter_family && filter_family != peer.family)
+		return false;
+	if (!filter_peers)
+		return true;
+	peer.bits = FAMILY_BITS + (peer.family == AF_INET ? 32 : 128);
+	__builtin_memcpy(peer.address, t->raddr, 16);
+	if (mapped)
+		__builtin_memcpy(peer.address, t->raddr + 12, 4);
+	return t->rport && bpf_map_lookup_elem(&peers, &peer);
+}
+
+static __always_inline bool pass_tuple(const struct tuple *t)
+{
+	if (filter_ports && !pass_ports(t->lport, t->rport))
+		return false;
+	return !(filter_family || filter_peers) || pass_addresses(t);
+}
+
+/* Any socket, minisocks too. */
+static __always_inline bool pass_netns(const struct sock *sk)
+{
+	return !filter_netns || BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum) == filter_netns;
+}
+
+/* A connection, or what a listener did without a segment that caused it. */
+static __always_inline bool pass_ends(struct tcp_sock *tp)
+{
+	struct tuple t = {};
+
+	if (filter_ports && !pass_ports(local_port(tp), remote_port(as_sock(tp))))
+		return false;
+	if (!pass_netns(as_sock(tp)))
+		return false;
+	if (!(filter_family || filter_peers))
+		return true;
+	tuple_of_sock(&t, as_sock(tp), local_port(tp));
+	return pass_addresses(&t);
+}
+
+/* ---- whose: cgroup and process --------------------------------------------------------------- */
+
+__u64 cgroup_address = 0; /* --cgroup: struct cgroup, which user space holds; 0 = not known yet */
+__u32 cgroup_level = 0;   /* how far below the root it is */
+
+/* A full socket or a listener: that of the process which made it, or its listener. */
+static __always_inline bool pass_cgroup(const struct sock *sk)
+{
+	struct cgroup *cgroup, **ancestors;
+	__u64 ancestor = 0;
+
+	if (!filter_cgroup)
+		return true;
+	cgroup = BPF_CORE_READ(sk, sk_cgrp_data.cgroup);
+	if (BPF_CORE_READ(cgroup, level) < (int)cgroup_level)
+		return false;
+	ancestors = &cgroup->ancestors[0];
+	bpf_probe_read_kernel(&ancestor, sizeof(ancestor), &ancestors[cgroup_level]);
+	return ancestor == cgroup_address;
+}
 
 /*
- * Under -p only: the sockets of the watched process. Listeners hand the mark to the connections
- * that they accept (BPF_F_CLONE).
+ * Under -p only: the processes, by thread group id. A process leaves when its last thread is
+ * freed: later than its sockets are closed, and before its PID can be another's.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1); /* user space knows how many there can be */
+	__type(key, __u32);
+	__type(value, __u8);
+} processes SEC(".maps");
+
+enum holder {
+	HELD = 1 << 0,   /* by a watched process */
+	SHARED = 1 << 1, /* of a listener: by another one, too */
+};
+
+/*
+ * Under -p only: the sockets of the watched processes, as enum holder. Listeners hand it on to the
+ * connections that they accept (BPF_F_CLONE); those of a shared listener are nobody's at first.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -21,44 +149,77 @@ struct {
 	__type(value, __u8);
 } watched SEC(".maps");
 
-static __always_inline bool pass_ports(__u16 lport, __u16 rport)
+static __always_inline bool is_watched(__u32 tgid)
 {
-	return !filter_port || lport == filter_port || rport == filter_port;
-}
-
-static __always_inline bool pass_ports_of(struct tcp_sock *tp)
-{
-	return !filter_port || pass_ports(local_port(tp), remote_port(as_sock(tp)));
-}
-
-static __always_inline bool is_watched(__u32 pid)
-{
-	return filter_pid && pid == filter_pid;
+	return filter_processes && bpf_map_lookup_elem(&processes, &tgid);
 }
 
 static __always_inline bool current_is_watched(void)
 {
-	return filter_pid && is_watched(bpf_get_current_pid_tgid() >> 32);
+	return filter_processes && is_watched(bpf_get_current_pid_tgid() >> 32);
 }
 
+static __always_inline void watch_process(__u32 tgid)
+{
+	__u8 yes = 1;
+
+	bpf_map_update_elem(&processes, &tgid, &yes, BPF_ANY);
+}
+
+static __always_inline bool is_listening(struct tcp_sock *tp)
+{
+	return as_sock(tp)->__sk_common.skc_state == BPF_TCP_LISTEN;
+}
+
+/* A watched process connects it, listens on it, uses it, or closes it. */
 static __always_inline void watch_sock(struct tcp_sock *tp)
 {
-	bpf_sk_storage_get(&watched, tp, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	__u8 *holder = bpf_sk_storage_get(&watched, tp, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (holder && *holder != HELD)
+		*holder = HELD;
 }
 
-/* A full socket or a listener: marked as the process's own, or in its hands right now. */
-static __always_inline bool pass_pid(struct tcp_sock *tp)
+/* A process holds a descriptor of it. */
+static __always_inline void note_holder(struct tcp_sock *tp, __u32 tgid)
 {
-	if (!filter_pid)
+	__u8 found = is_watched(tgid) ? HELD : is_listening(tp) ? SHARED : 0, *holder;
+
+	if (!filter_processes || !found)
+		return;
+	holder = bpf_sk_storage_get(&watched, tp, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (holder)
+		*holder |= found;
+}
+
+/* A full socket or a listener: a watched process's, or in its hands right now. */
+static __always_inline bool pass_process(struct tcp_sock *tp)
+{
+	const __u8 *holder;
+
+	if (!filter_processes)
 		return true;
-	if (bpf_sk_storage_get(&watched, tp, NULL, 0))
+	holder = bpf_sk_storage_get(&watched, tp, NULL, 0);
+	if (holder && (*holder == HELD || (*holder & HELD && is_listening(tp))))
 		return true;
 	return as_sock(tp)->sk_lock.owned && current_is_watched();
 }
 
+static __always_inline bool filter_owners(void)
+{
+	return filter_cgroup || filter_processes;
+}
+
+static __always_inline bool pass_owner(struct tcp_sock *tp)
+{
+	return pass_cgroup(as_sock(tp)) && pass_process(tp);
+}
+
+/* ---- both ------------------------------------------------------------------------------------ */
+
 static __always_inline bool pass_sock(struct tcp_sock *tp)
 {
-	return pass_ports_of(tp) && pass_pid(tp);
+	return pass_ends(tp) && pass_owner(tp);
 }
 
 /* The TCP socket, a connection's or a listener's, if it may pass; else NULL. */
@@ -67,6 +228,12 @@ static __always_inline struct tcp_sock *passing_sock(struct sock *sk)
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 
 	return tp && pass_sock(tp) ? tp : NULL;
+}
+
+/* A listener: may what a segment did to it pass? The other end is the segment's. */
+static __always_inline bool pass_at_listener(struct tcp_sock *tp, const struct tuple *segment)
+{
+	return pass_netns(as_sock(tp)) && pass_tuple(segment) && pass_owner(tp);
 }
 
 #endif

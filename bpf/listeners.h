@@ -139,7 +139,7 @@ static __always_inline struct listener *add_listener(struct tcp_sock *tp)
 {
 	struct listener *l;
 
-	if (!pass_ports_of(tp) || find_listener(tp))
+	if (!pass_netns(as_sock(tp)) || find_listener(tp))
 		return NULL;
 	l = bpf_sk_storage_get(&listeners, tp, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (l) {
@@ -175,7 +175,7 @@ static __always_inline void note_queue(struct tcp_sock *child)
 
 	if (!backlog && ms_since(queues_noted) > NOTED_FOR_NS / 1000000)
 		return;
-	if (!pass_ports_of(child))
+	if (!pass_netns(as_sock(child)))
 		return;
 	queue = find_or_add_queue(child, backlog > 0);
 	if (!queue)
@@ -212,10 +212,8 @@ static __always_inline void report_listener(struct tcp_sock *tp, const struct li
 					    const struct facts *facts, const struct segment *seg,
 					    __u32 n)
 {
-	struct evidence *e;
+	struct evidence *e = report(facts, n);
 
-	count_verdict(judge(facts), n);
-	e = reserve_evidence(facts);
 	if (!e)
 		return;
 	details_of_listener(e, tp);
@@ -229,7 +227,6 @@ static __always_inline void report_listener(struct tcp_sock *tp, const struct li
 			e->unaccepted_ms = ms_since_accept(tp, e->time_ns);
 		}
 	}
-	e->count = n;
 	send(e);
 }
 

@@ -27,6 +27,8 @@ struct closer {
 	struct owner owner;
 	__u32 jiffies;    /* when it closed */
 	__u32 silence_ms; /* before our FIN, if it was the first */
+	__u8 passes;      /* its process and cgroup pass the filter */
+	__u8 pad[7];
 };
 
 struct closer_set {
@@ -167,8 +169,11 @@ static __always_inline struct closer *closer_place(struct closer_set *set, __u64
 	return &set->ways[oldest & (CLOSER_WAYS - 1)];
 }
 
-/* The process closed or shut down its end: the last time that it can be seen. */
-static __always_inline void remember_closer(struct tcp_sock *tp, bool first_fin)
+/*
+ * The process closed or shut down its end: the last time that it can be seen. Those that the
+ * filter does not let pass are remembered too, or an older one would be taken for them.
+ */
+static __always_inline void remember_closer(struct tcp_sock *tp, bool first_fin, bool passes)
 {
 	__u64 key = closer_key(as_sock(tp), local_port(tp));
 	struct closer_set *set = closer_set(key);
@@ -184,6 +189,7 @@ static __always_inline void remember_closer(struct tcp_sock *tp, bool first_fin)
 	owner_of_close(&closer->owner, as_sock(tp));
 	closer->jiffies = now;
 	closer->silence_ms = first_fin ? jiffies_to_ms(silent_jiffies(tp)) : 0;
+	closer->passes = passes;
 	barrier();
 	closer->key = key;
 }

@@ -33,11 +33,9 @@ char LICENSE[] SEC("license") = "GPL";
 
 /* ---- deaths ---------------------------------------------------------------------------------- */
 
-static __always_inline void send_death(struct tcp_sock *tp, const struct facts *facts,
-				       __u32 seg_len)
+/* e may be NULL: then no record is due. */
+static __always_inline void send_death(struct evidence *e, struct tcp_sock *tp, __u32 seg_len)
 {
-	struct evidence *e = reserve_evidence(facts);
-
 	if (!e)
 		return;
 	details_of_sock(e, tp);
@@ -54,16 +52,12 @@ static __always_inline void send_death(struct tcp_sock *tp, const struct facts *
 static __always_inline void on_death(struct tcp_sock *tp, int state)
 {
 	struct facts facts = {};
-	int judgement;
 
 	if (!pass_sock(tp))
 		return;
 	facts.event = EVENT_DEATH;
 	facts_of_sock(&facts, tp, state);
-	judgement = judge(&facts);
-	count_verdict(judgement, 1);
-	if (judgement & WORTH_A_RECORD)
-		send_death(tp, &facts, 0);
+	send_death(report(&facts, 1), tp, 0);
 	if (watch_ttl)
 		forget_ttls(tp);
 }
@@ -76,21 +70,26 @@ static __always_inline void on_death(struct tcp_sock *tp, int state)
 static __always_inline void on_late_data(struct tcp_sock *tp, struct sk_buff *skb)
 {
 	struct facts facts = {}, death;
+	int judgement, taken_back;
 	struct segment seg;
 
 	facts.event = EVENT_RESET;
 	facts_of_sock(&facts, tp, as_sock(tp)->__sk_common.skc_state);
-	if ((judge(&facts) & ~WORTH_A_RECORD) != VERDICT_late_data)
+	judgement = judge(&facts);
+	if ((judgement & ~WORTH_A_RECORD) != VERDICT_late_data)
 		return;
 	death = facts;
 	death.event = EVENT_DEATH;
 	death.state = facts.err ? ST_FIN_WAIT1 : ST_FIN_WAIT2;
-	count_verdict(judge(&death), -1);
-	count_verdict(VERDICT_late_data, 1);
+	taken_back = judge(&death);
+	count_verdict(taken_back, -1);
+	count_verdict(judgement, 1);
 	if (facts.err)
 		count(COUNT_RESETS_RECEIVED, -1);
+	if (!((judgement | taken_back) & WORTH_A_RECORD))
+		return;
 	read_segment(&seg, skb);
-	send_death(tp, &facts, seg.len);
+	send_death(reserve_evidence(&facts), tp, seg.len);
 }
 
 /* ---- listeners ------------------------------------------------------------------------------- */
@@ -109,18 +108,18 @@ static __always_inline void on_listen_end(struct tcp_sock *tp)
 {
 	struct listener *l = find_listener(tp);
 
-	if (l && pass_pid(tp))
+	if (l && pass_sock(tp))
 		look_at_listener(tp, l, true);
 }
 
 /* The process closes or shuts down its end: from now on the socket is known to be its own. */
 static __always_inline void on_close(struct tcp_sock *tp, int new)
 {
-	if (!pass_ports_of(tp))
+	if (!pass_ends(tp))
 		return;
-	remember_closer(tp, new == BPF_TCP_FIN_WAIT1);
 	if (current_is_watched() && as_sock(tp)->sk_lock.owned)
 		watch_sock(tp);
+	remember_closer(tp, new == BPF_TCP_FIN_WAIT1, pass_owner(tp));
 }
 
 /* ---- the choke point ------------------------------------------------------------------------- */
@@ -177,20 +176,23 @@ static __always_inline void on_reset_without_socket(struct sk_buff *skb)
 	struct facts facts = {};
 	struct segment seg;
 	struct evidence *e;
+	__u32 netns;
 
+	if (filter_owners())
+		return;
 	read_segment(&seg, skb);
-	if (filter_pid || !pass_ports(seg.tuple.lport, seg.tuple.rport))
+	netns = BPF_CORE_READ(skb, dev, nd_net.net, ns.inum);
+	if (!pass_tuple(&seg.tuple) || (filter_netns && netns != filter_netns))
 		return;
 	count(COUNT_RESETS_SENT, 1);
 	facts.event = EVENT_RESET;
 	facts.socket = SOCKET_NONE;
 	facts.flags = seg.flags;
-	count_verdict(judge(&facts), 1);
-	e = reserve_evidence(&facts);
+	e = report(&facts, 1);
 	if (!e)
 		return;
 	details_of_segment(e, &seg);
-	e->netns = BPF_CORE_READ(skb, dev, nd_net.net, ns.inum);
+	e->netns = netns;
 	send(e);
 }
 
@@ -203,19 +205,18 @@ static __always_inline void on_reset_by_time_wait(struct sock *sk, struct sk_buf
 	struct segment seg;
 	struct evidence *e;
 
-	if (!pass_ports(lport, remote_port(sk)))
+	read_segment(&seg, skb);
+	if (!pass_tuple(&seg.tuple) || !pass_netns(sk))
 		return;
 	closer = find_closer(sk, lport);
-	if (filter_pid && (!closer || closer->owner.pid != filter_pid))
+	if (filter_owners() && !(closer && closer->passes))
 		return;
 	count(COUNT_RESETS_SENT, 1);
-	read_segment(&seg, skb);
 	facts.event = EVENT_RESET;
 	facts.socket = SOCKET_TIME_WAIT;
 	facts.state = BPF_TCP_TIME_WAIT;
 	facts.flags = seg.flags;
-	count_verdict(judge(&facts), 1);
-	e = reserve_evidence(&facts);
+	e = report(&facts, 1);
 	if (!e)
 		return;
 	e->sock_id = (__u64)sk;
@@ -231,10 +232,10 @@ static __always_inline void on_reset_by_listener(struct tcp_sock *tp, struct sk_
 	struct facts facts = {};
 	struct segment seg;
 
-	if (!pass_sock(tp))
+	read_segment(&seg, skb);
+	if (!pass_at_listener(tp, &seg.tuple))
 		return;
 	count(COUNT_RESETS_SENT, 1);
-	read_segment(&seg, skb);
 	facts_of_listener(&facts, tp, EVENT_RESET);
 	facts.flags |= seg.flags;
 	if (reason == reset_reason_invalid_syn())
@@ -316,9 +317,14 @@ int BPF_PROG(on_retransmit_skb_err, struct sock *sk, struct sk_buff *skb, int er
 }
 
 SEC("tp_btf/tcp_retransmit_synack")
-int BPF_PROG(on_retransmit_synack, struct sock *listener)
+int BPF_PROG(on_retransmit_synack, struct sock *listener, struct request_sock *req)
 {
-	if (passing_sock(listener))
+	const struct sock *handshake = (const struct sock *)req;
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(listener);
+	struct tuple tuple = {};
+
+	tuple_of_sock(&tuple, handshake, handshake->__sk_common.skc_num);
+	if (tp && pass_at_listener(tp, &tuple))
 		count(COUNT_RETRANS, 1);
 	return 0;
 }
@@ -356,7 +362,8 @@ static __always_inline void on_filtered_syn(struct tcp_sock *tp, struct sk_buff 
 	if (reason == drop_reason_not_specified() || reason == drop_reason_tcp_flags())
 		return;
 	read_segment(&seg, skb);
-	if ((seg.flags & (FACT_SEG_SYN | FACT_SEG_ACK)) != FACT_SEG_SYN)
+	if ((seg.flags & (FACT_SEG_SYN | FACT_SEG_ACK)) != FACT_SEG_SYN ||
+	    !pass_at_listener(tp, &seg.tuple))
 		return;
 	facts.state = BPF_TCP_LISTEN;
 	facts.flags = seg.flags;
@@ -374,7 +381,7 @@ int BPF_PROG(on_kfree_skb, struct sk_buff *skb, void *location, int reason, stru
 
 	if (!listener || sock_kind(listener) != SOCKET_LISTEN)
 		return 0;
-	tp = passing_sock(listener);
+	tp = bpf_skc_to_tcp_sock(listener);
 	if (!tp)
 		return 0;
 	full = queue_is_full(as_sock(tp));
@@ -390,15 +397,17 @@ int BPF_PROG(on_kfree_skb, struct sk_buff *skb, void *location, int reason, stru
 		return 0; /* answered by an RST, and seen there */
 	read_segment(&seg, skb);
 	facts.flags |= seg.flags;
-	report_listener(tp, l, &facts, &seg, 1);
+	if (pass_at_listener(tp, &seg.tuple))
+		report_listener(tp, l, &facts, &seg, 1);
 	return 0;
 }
 
-/* ---- what the application saw; only under --errors ------------------------------------------- */
+/* ---- what the application does; only under -p and --errors ----------------------------------- */
 
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(on_send_length, struct sock *sk, int ret)
 {
+	on_use(sk);
 	on_call(sk, ret, FACT_SENDING);
 	return 0;
 }
@@ -406,9 +415,12 @@ int BPF_PROG(on_send_length, struct sock *sk, int ret)
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(on_recv_length, struct sock *sk, int ret)
 {
+	on_use(sk);
 	on_call(sk, ret, 0);
 	return 0;
 }
+
+/* ---- only under --errors --------------------------------------------------------------------- */
 
 SEC("tp_btf/tcp_probe")
 int BPF_PROG(on_probe, struct sock *sk, struct sk_buff *skb)
@@ -459,6 +471,44 @@ int BPF_PROG(on_destroy_sock, struct sock *sk)
 	return 0;
 }
 
+/* ---- processes; only under -p -----------------------------------------------------------------
+ */
+
+/* Only under --children. */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	if (child->tgid != parent->tgid && is_watched(parent->tgid))
+		watch_process(child->tgid);
+	return 0;
+}
+
+/* sched_process_exit would be too early: a process's sockets are closed after it. */
+SEC("tp_btf/sched_process_free")
+int BPF_PROG(on_process_free, struct task_struct *task)
+{
+	__u32 tgid = task->tgid;
+
+	if (task->pid == task->tgid)
+		bpf_map_delete_elem(&processes, &tgid);
+	return 0;
+}
+
+__u32 children_found = 0; /* by find_children; user space sets it to 0 */
+
+/* The children that were there before us; their children may need another pass. */
+SEC("iter/task")
+int find_children(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+
+	if (!task || is_watched(task->tgid) || !is_watched(task->real_parent->tgid))
+		return 0;
+	watch_process(task->tgid);
+	children_found++;
+	return 0;
+}
+
 /* ---- what was there before us, and what nobody tells us -------------------------------------- */
 
 /* What processes have of MPTCP, by its address: the subflows are found by it. */
@@ -495,13 +545,12 @@ static __always_inline void found_socket(struct tcp_sock *tp, const struct owner
 {
 	struct listener *l;
 
-	if (as_sock(tp)->__sk_common.skc_state == BPF_TCP_LISTEN) {
+	if (is_listening(tp)) {
 		l = add_listener(tp);
 		if (l)
 			l->owner = *owner;
 	}
-	if (is_watched(owner->pid))
-		watch_sock(tp);
+	note_holder(tp, owner->pid);
 }
 
 /* All descriptors of all processes: the listeners and, under -p, the sockets of the process. */
@@ -560,6 +609,19 @@ int find_holders(struct bpf_iter__task *ctx)
 	return 0;
 }
 
+/* Of the one cgroup of --cgroup: where it is. */
+SEC("iter/cgroup")
+int find_cgroup(struct bpf_iter__cgroup *ctx)
+{
+	struct cgroup *cgroup = ctx->cgroup;
+
+	if (!cgroup)
+		return 0;
+	cgroup_level = cgroup->level;
+	cgroup_address = (__u64)cgroup;
+	return 0;
+}
+
 bool last_look = false; /* user space ends: report everything now */
 
 SEC("iter/bpf_sk_storage_map")
@@ -572,7 +634,7 @@ int look_at_listeners(struct bpf_iter__bpf_sk_storage_map *ctx)
 	if (!l || sock_kind(sk) != SOCKET_LISTEN)
 		return 0;
 	tp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
-	if (!tp || !pass_pid(tp))
+	if (!tp || !pass_sock(tp))
 		return 0;
 	look_at_listener(tp, l, last_look);
 	if (queue_is_full(as_sock(tp)) || syn_queue_is_full(tp))

@@ -2,6 +2,7 @@
 #include "capture.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +15,14 @@
 #include "netns.h"
 #include "tcpwhy.skel.h"
 
+#define DESCENDANTS_MAX 65536 /* processes that --children can follow at a time */
+
 struct capture {
 	struct tcpwhy *skel;
 	struct ring_buffer *ring;
 	struct bpf_link *look;   /* the iterator over the listeners */
 	struct bpf_link *search; /* the iterator over the tasks */
+	struct bpf_link *cgroup; /* holds the cgroup of the filter, or NULL */
 	struct capture_sink sink;
 	uint64_t rejected;
 	bool queue_filled;
@@ -44,16 +48,42 @@ static void load_if(struct bpf_program *prog, bool condition)
 static void choose_programs(struct capture *c, const struct capture_settings *settings,
 			    const struct kernel_features *kernel)
 {
-	bool calls = settings->errors, syscalls = settings->errors && settings->pid;
+	const struct filter *filter = settings->filter;
+	bool calls = settings->errors, syscalls = settings->errors && filter->pid_count;
 
 	load_if(c->skel->progs.on_retransmit_skb, !kernel->retransmit_has_err);
 	load_if(c->skel->progs.on_retransmit_skb_err, kernel->retransmit_has_err);
-	load_if(c->skel->progs.on_send_length, calls);
-	load_if(c->skel->progs.on_recv_length, calls);
+	load_if(c->skel->progs.on_send_length, calls || filter->pid_count);
+	load_if(c->skel->progs.on_recv_length, calls || filter->pid_count);
 	load_if(c->skel->progs.on_probe, calls);
 	load_if(c->skel->progs.on_sys_enter, syscalls);
 	load_if(c->skel->progs.on_sys_exit, syscalls);
+	load_if(c->skel->progs.on_process_free, filter->pid_count);
+	load_if(c->skel->progs.on_fork, filter->children);
+	load_if(c->skel->progs.find_children, filter->children);
+	load_if(c->skel->progs.find_cgroup, *filter->cgroup);
 	c->skel->rodata->watch_ttl = calls;
+	c->skel->rodata->watch_errors = calls;
+}
+
+/* Before loading: the verifier drops the filters that are not set. */
+static int set_filter(struct capture *c, const struct filter *f)
+{
+	unsigned int most_processes = f->children ? DESCENDANTS_MAX : FILTER_PIDS_MAX;
+
+	c->skel->rodata->filter_ports = f->ports;
+	memcpy(c->skel->bss->port_flags, f->port_flags, sizeof(f->port_flags));
+	c->skel->rodata->filter_family = filter_family(f);
+	c->skel->rodata->filter_peers = f->peer_count > 0;
+	c->skel->rodata->filter_netns = f->netns;
+	c->skel->rodata->filter_cgroup = *f->cgroup != '\0';
+	c->skel->rodata->filter_processes = f->pid_count > 0;
+	c->skel->rodata->filter_verdicts = f->verdicts;
+	if (bpf_map__set_max_entries(c->skel->maps.peers, FILTER_PEERS_MAX))
+		return -errno;
+	if (f->pid_count && bpf_map__set_max_entries(c->skel->maps.processes, most_processes))
+		return -errno;
+	return 0;
 }
 
 static int open_skeleton(struct capture *c, const struct capture_settings *settings,
@@ -64,15 +94,18 @@ static int open_skeleton(struct capture *c, const struct capture_settings *setti
 		return failed(why, EXIT_FAILED, "cannot open the BPF programs: %s",
 			      strerror(errno));
 	c->skel->rodata->tick_us = kernel_tick_us();
-	c->skel->rodata->filter_port = settings->port;
-	c->skel->rodata->filter_pid = settings->pid;
 	c->skel->rodata->show_orderly = settings->orderly;
 	choose_programs(c, settings, kernel);
+	if (set_filter(c, settings->filter))
+		return failed(why, EXIT_FAILED, "cannot set the sizes of the BPF maps: %s",
+			      strerror(errno));
 	/* Iterators run when they are read, see below. */
 	bpf_program__set_autoattach(c->skel->progs.find_sockets, false);
 	bpf_program__set_autoattach(c->skel->progs.find_subflows, false);
 	bpf_program__set_autoattach(c->skel->progs.find_holders, false);
 	bpf_program__set_autoattach(c->skel->progs.look_at_listeners, false);
+	bpf_program__set_autoattach(c->skel->progs.find_children, false);
+	bpf_program__set_autoattach(c->skel->progs.find_cgroup, false);
 	return 0;
 }
 
@@ -107,7 +140,8 @@ static int run_iterator(const struct bpf_link *link)
 	return n;
 }
 
-static int run_iterator_program(void *prog)
+/* Runs an iterator that needs no arguments and is not needed again; prog: struct bpf_program. */
+static int run_once(void *prog)
 {
 	struct bpf_link *link = bpf_program__attach_iter(prog, NULL);
 	int err = link ? run_iterator(link) : -errno;
@@ -134,9 +168,9 @@ static void find_subflows(struct capture *c)
 
 	for (; !bpf_map_get_next_key(map, previous, &netns); previous = &netns) {
 		if (netns == netns_own())
-			err = run_iterator_program(prog);
+			err = run_once(prog);
 		else if (!bpf_map_lookup_elem(map, &netns, &pid))
-			err = netns_visit(pid, run_iterator_program, prog);
+			err = netns_visit(pid, run_once, prog);
 		else
 			err = 0;
 		if (err && err != -ENOENT) /* the process has ended: its sockets too */
@@ -144,10 +178,78 @@ static void find_subflows(struct capture *c)
 	}
 }
 
+/*
+ * The children of children, until a pass finds no more; those born meanwhile are seen by the
+ * hook.
+ */
+static int add_descendants(struct capture *c)
+{
+	int err;
+
+	do {
+		c->skel->bss->children_found = 0;
+		err = run_once(c->skel->progs.find_children);
+	} while (!err && c->skel->bss->children_found);
+	return err;
+}
+
+static int add_processes(struct capture *c, const struct filter *f, struct failure *why)
+{
+	int processes = bpf_map__fd(c->skel->maps.processes), err = 0;
+	__u8 yes = 1;
+
+	for (unsigned int i = 0; !err && i < f->pid_count; i++)
+		err = bpf_map_update_elem(processes, &f->pids[i], &yes, BPF_ANY);
+	if (!err && f->children)
+		err = add_descendants(c);
+	if (err)
+		return failed(why, EXIT_KERNEL, "cannot watch the processes: %s", strerror(-err));
+	return 0;
+}
+
+static int add_peers(struct capture *c, const struct filter *f, struct failure *why)
+{
+	int peers = bpf_map__fd(c->skel->maps.peers), err = 0;
+	__u8 yes = 1;
+
+	for (unsigned int i = 0; !err && i < f->peer_count; i++)
+		err = bpf_map_update_elem(peers, &f->peers[i], &yes, BPF_ANY);
+	if (err)
+		return failed(why, EXIT_KERNEL, "cannot filter by peers: %s", strerror(-err));
+	return 0;
+}
+
+/* Asks the kernel where the cgroup is. The link holds it, so its address stays its own. */
+static int find_cgroup(struct capture *c, const struct filter *f, struct failure *why)
+{
+	union bpf_iter_link_info info = { .cgroup.order = BPF_CGROUP_ITER_SELF_ONLY };
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
+	int fd, err = 0;
+
+	if (!*f->cgroup)
+		return 0;
+	fd = open(f->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	info.cgroup.cgroup_fd = fd;
+	c->cgroup = fd < 0 ? NULL : bpf_program__attach_iter(c->skel->progs.find_cgroup, &opts);
+	err = c->cgroup ? run_iterator(c->cgroup) : -errno;
+	if (fd >= 0)
+		close(fd);
+	if (err)
+		return failed(why, EXIT_KERNEL, "cannot watch cgroup %s: %s", f->cgroup,
+			      strerror(-err));
+	return 0;
+}
+
+/* The hooks are attached, and nothing passes before this. */
+static int begin_to_watch(struct capture *c, const struct filter *f, struct failure *why)
+{
+	return add_processes(c, f, why) || add_peers(c, f, why) || find_cgroup(c, f, why) ? -1 : 0;
+}
+
 /* What was there before us. The hooks are attached already, so nothing falls between. */
 static int take_snapshot(struct capture *c, struct failure *why)
 {
-	int err = run_iterator_program(c->skel->progs.find_sockets);
+	int err = run_once(c->skel->progs.find_sockets);
 
 	if (err)
 		return failed(why, EXIT_KERNEL, "cannot list the sockets that are open already: %s",
@@ -230,7 +332,8 @@ struct capture *capture_open(const struct capture_settings *settings,
 	verbose_libbpf = settings->verbose;
 	libbpf_set_print(print_libbpf);
 	if (kernel_check(&kernel, why) || open_skeleton(c, settings, &kernel, why) ||
-	    load_skeleton(c, why) || open_ring(c, why) || take_snapshot(c, why) ||
+	    load_skeleton(c, why) || open_ring(c, why) ||
+	    begin_to_watch(c, settings->filter, why) || take_snapshot(c, why) ||
 	    attach_look(c, why) || attach_search(c, why)) {
 		capture_close(c);
 		return NULL;
@@ -244,6 +347,7 @@ void capture_close(struct capture *c)
 		return;
 	bpf_link__destroy(c->look);
 	bpf_link__destroy(c->search);
+	bpf_link__destroy(c->cgroup);
 	ring_buffer__free(c->ring);
 	tcpwhy__destroy(c->skel);
 	free(c);

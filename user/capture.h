@@ -12,14 +12,13 @@
 
 #include "evidence.h"
 #include "failure.h"
+#include "filters.h"
 
 struct capture_settings {
-	uint16_t port; /* only this port, on either side; 0 = all */
-	uint32_t
-		pid; /* only this process (thread group id in the initial PID namespace); 0 = all */
-	bool orderly; /* records for orderly ends too */
-	bool errors;  /* failed calls of the application too; needs a port or a PID */
-	bool verbose; /* libbpf's messages to stderr */
+	const struct filter *filter; /* PIDs are those of the initial PID namespace */
+	bool orderly;                /* records for orderly ends too */
+	bool errors;                 /* failed calls of the application too; needs a filter */
+	bool verbose;                /* libbpf's messages to stderr */
 };
 
 /* Who gets the records. Pointers are valid during the call only. */

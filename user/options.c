@@ -3,10 +3,11 @@
 
 #include <argp.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+
+#include "number.h"
 
 #ifndef TCPWHY_VERSION
 #define TCPWHY_VERSION "0.1"
@@ -32,26 +33,49 @@ static const char doc[] =
 	"  tcpwhy                 every death on this host that was not orderly\n"
 	"  tcpwhy -P 3306         only connections from or to port 3306\n"
 	"  tcpwhy -p 4121         only connections of process 4121\n"
+	"  tcpwhy -D 443 --peer 10.0.0.0/8 --verdict refused,connect-timeout\n"
+	"                         only failed attempts to reach port 443 in this network\n"
 	"  tcpwhy 1 60            counters, each second for a minute\n"
 	"  tcpwhy --verdicts      what the verdicts mean, and what to do about them";
 
-enum { KEY_VERDICTS = 0x100 };
+enum { KEY_VERDICTS = 0x100, KEY_CHILDREN, KEY_CGROUP, KEY_NETNS, KEY_PEER, KEY_VERDICT, KEY_KEEP };
 
 static const struct argp_option described[] = {
-	{ 0, 0, 0, 0, "What to watch:", 1 },
-	{ "port", 'P', "PORT", 0, "Only connections with this port at either end", 1 },
-	{ "pid", 'p', "PID", 0, "Only connections of this process (all its threads)", 1 },
-	{ "all", 'a', 0, 0, "A line for orderly ends too", 1 },
+	{ 0, 0, 0, 0,
+	  "Whose connections (kinds of filters must all hold; the items of a LIST, which "
+	  "commas separate, are alternatives):",
+	  1 },
+	{ "pid", 'p', "LIST", 0, "Of these processes, with all their threads", 1 },
+	{ "children", KEY_CHILDREN, 0, 0, "With -p: their descendants too, also those born later",
+	  1 },
+	{ "cgroup", KEY_CGROUP, "PATH", 0,
+	  "Of sockets made in this cgroup (v2) or below: a directory, or a path as in "
+	  "/proc/PID/cgroup",
+	  1 },
+	{ "netns", KEY_NETNS, "NETNS", 0,
+	  "In this network namespace: a name, a path such as /proc/PID/ns/net, or an inode", 1 },
+	{ 0, 0, 0, 0, "Between which ends:", 2 },
+	{ "port", 'P', "LIST", 0, "With one of these ports at either end", 2 },
+	{ "local-port", 'L', "LIST", 0, "With one of these ports at this end", 2 },
+	{ "remote-port", 'D', "LIST", 0, "With one of these ports at the other end", 2 },
+	{ "peer", KEY_PEER, "LIST", 0,
+	  "With one of these addresses or networks (ADDRESS/LENGTH) at the other end", 2 },
+	{ "ipv4", '4', 0, 0, "IPv4, also where an IPv6 socket carries it", 2 },
+	{ "ipv6", '6', 0, 0, "IPv6", 2 },
+	{ 0, 0, 0, 0, "Which deaths:", 3 },
+	{ "all", 'a', 0, 0, "A line for orderly ends too", 3 },
+	{ "verdict", KEY_VERDICT, "LIST", 0, "Only these verdicts; orderly ones need no -a", 3 },
 	{ "errors", 'e', 0, 0,
 	  "Failed calls of the process too: EPIPE, ECONNRESET, ETIMEDOUT, ENOTCONN, and with -p "
 	  "EBADF; "
-	  "needs -p or -P, since it costs something for each call",
-	  1 },
-	{ 0, 0, 0, 0, "How long:", 2 },
-	{ "duration", 'd', "SECONDS", 0, "End after so many seconds", 2 },
-	{ 0, 0, 0, 0, "Other:", 3 },
-	{ "verdicts", KEY_VERDICTS, 0, 0, "Print the table of verdicts and exit", 3 },
-	{ "verbose", 'v', 0, 0, "libbpf's messages, and more figures in the summary", 3 },
+	  "needs a filter such as -p or -P, since it costs something for each call",
+	  3 },
+	{ 0, 0, 0, 0, "How long:", 4 },
+	{ "duration", 'd', "SECONDS", 0, "End after so many seconds", 4 },
+	{ "keep", KEY_KEEP, 0, 0, "With -p: go on when the processes have ended", 4 },
+	{ 0, 0, 0, 0, "Other:", 5 },
+	{ "verdicts", KEY_VERDICTS, 0, 0, "Print the table of verdicts and exit", 5 },
+	{ "verbose", 'v', 0, 0, "libbpf's messages, and more figures in the summary", 5 },
 	{ 0, 'h', 0, OPTION_HIDDEN, 0, -1 },
 	{ 0 },
 };
@@ -61,72 +85,6 @@ struct parse {
 	struct failure *why;
 	int err;
 };
-
-static int parse_whole(uint64_t *value, const char *text, uint64_t min, uint64_t max)
-{
-	char *end;
-
-	if (!*text || strspn(text, "0123456789") != strlen(text))
-		return -1;
-	errno = 0;
-	*value = strtoull(text, &end, 10);
-	return errno || *end || *value < min || *value > max ? -1 : 0;
-}
-
-static int parse_seconds(uint64_t *ns, const char *text)
-{
-	double seconds;
-	char *end;
-
-	if (!*text || strspn(text, "0123456789.") != strlen(text))
-		return -1;
-	seconds = strtod(text, &end);
-	if (*end || seconds < 0.01 || seconds > 1e9)
-		return -1;
-	*ns = seconds * 1e9;
-	return 0;
-}
-
-static int parse_port(struct parse *p, const char *text)
-{
-	uint64_t port;
-
-	if (parse_whole(&port, text, 1, 65535))
-		return failed(p->why, EXIT_USAGE, "bad port '%s': give a number from 1 to 65535",
-			      text);
-	p->options->port = port;
-	return 0;
-}
-
-/* The thread group that a thread id belongs to; 0 if there is no such thread. */
-static uint32_t thread_group(uint64_t tid)
-{
-	unsigned int tgid = 0;
-	char line[128];
-	FILE *status;
-
-	snprintf(line, sizeof(line), "/proc/%llu/status", (unsigned long long)tid);
-	status = fopen(line, "re");
-	if (!status)
-		return 0;
-	while (fgets(line, sizeof(line), status) && sscanf(line, "Tgid: %u", &tgid) != 1)
-		;
-	fclose(status);
-	return tgid;
-}
-
-static int parse_pid(struct parse *p, const char *text)
-{
-	uint64_t pid;
-
-	if (parse_whole(&pid, text, 1, 1 << 22))
-		return failed(p->why, EXIT_USAGE, "bad PID '%s': give the number of a process",
-			      text);
-	p->options->pid = thread_group(pid);
-	if (!p->options->pid)
-		return failed(p->why, EXIT_NO_PROCESS, "there is no process with PID %s", text);
-	return 0;
-}
 
 static int parse_duration(struct parse *p, const char *text)
 {
@@ -161,55 +119,93 @@ static int check_together(struct parse *p)
 {
 	const struct options *o = p->options;
 
-	if (o->errors && !o->port && !o->pid)
+	if (o->errors && !filter_is_set(&o->filter))
 		return failed(p->why, EXIT_USAGE,
-			      "-e (--errors) needs -p or -P: it costs something for each call and "
-			      "segment");
+			      "-e (--errors) needs a filter, such as -p or -P: it costs something "
+			      "for each call and segment");
+	if ((o->filter.children || o->keep) && !o->filter.pid_count)
+		return failed(p->why, EXIT_USAGE, "%s needs -p: the processes that are meant",
+			      o->keep ? "--keep" : "--children");
 	return 0;
+}
+
+/* Those that say which connections are meant. ARGP_ERR_UNKNOWN: another option. */
+static int parse_filter(struct parse *p, int key, const char *arg)
+{
+	struct filter *f = &p->options->filter;
+
+	switch (key) {
+	case 'p':
+		return filter_add_pids(f, arg, p->why);
+	case KEY_CHILDREN:
+		f->children = true;
+		return 0;
+	case KEY_CGROUP:
+		return filter_set_cgroup(f, arg, p->why);
+	case KEY_NETNS:
+		return filter_set_netns(f, arg, p->why);
+	case 'P':
+		return filter_add_ports(f, PORT_EITHER, arg, p->why);
+	case 'L':
+		return filter_add_ports(f, PORT_LOCAL, arg, p->why);
+	case 'D':
+		return filter_add_ports(f, PORT_REMOTE, arg, p->why);
+	case KEY_PEER:
+		return filter_add_peers(f, arg, p->why);
+	case '4':
+		filter_add_family(f, AF_INET);
+		return 0;
+	case '6':
+		filter_add_family(f, AF_INET6);
+		return 0;
+	case KEY_VERDICT:
+		return filter_add_verdicts(f, arg, p->why);
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static int parse_other(struct parse *p, int key, const char *arg, struct argp_state *state)
+{
+	switch (key) {
+	case 'a':
+		p->options->orderly = true;
+		return 0;
+	case 'e':
+		p->options->errors = true;
+		return 0;
+	case 'd':
+		return parse_duration(p, arg);
+	case KEY_KEEP:
+		p->options->keep = true;
+		return 0;
+	case 'v':
+		p->options->verbose = true;
+		return 0;
+	case 'h':
+		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
+		return 0;
+	case KEY_VERDICTS:
+		p->options->command = COMMAND_VERDICTS;
+		return 0;
+	case ARGP_KEY_ARG:
+		return parse_positional(p, arg, state->arg_num);
+	case ARGP_KEY_END:
+		return check_together(p);
+	}
+	return ARGP_ERR_UNKNOWN;
 }
 
 static error_t parse_one(int key, char *arg, struct argp_state *state)
 {
 	struct parse *p = state->input;
-	int err = 0;
+	int err = parse_filter(p, key, arg);
 
-	switch (key) {
-	case 'P':
-		err = parse_port(p, arg);
-		break;
-	case 'p':
-		err = parse_pid(p, arg);
-		break;
-	case 'a':
-		p->options->orderly = true;
-		break;
-	case 'e':
-		p->options->errors = true;
-		break;
-	case ARGP_KEY_END:
-		err = check_together(p);
-		break;
-	case 'd':
-		err = parse_duration(p, arg);
-		break;
-	case 'v':
-		p->options->verbose = true;
-		break;
-	case 'h':
-		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
-		break;
-	case KEY_VERDICTS:
-		p->options->command = COMMAND_VERDICTS;
-		break;
-	case ARGP_KEY_ARG:
-		err = parse_positional(p, arg, state->arg_num);
-		break;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-	if (err)
-		p->err = err;
-	return err ? EINVAL : 0;
+	if (err == ARGP_ERR_UNKNOWN)
+		err = parse_other(p, key, arg, state);
+	if (err != -1)
+		return err;
+	p->err = err;
+	return EINVAL;
 }
 
 int options_parse(struct options *options, int argc, char **argv, struct failure *why)

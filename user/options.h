@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "failure.h"
+#include "filters.h"
 
 enum command {
 	COMMAND_WATCH,    /* the default */
@@ -15,8 +16,8 @@ enum command {
 
 struct options {
 	enum command command;
-	uint16_t port;        /* -P, 0 = all */
-	uint32_t pid;         /* -p, thread group id, 0 = all */
+	struct filter filter; /* which connections */
+	bool keep;            /* --keep: go on when the processes of -p have ended */
 	bool errors;          /* -e */
 	bool orderly;         /* -a */
 	bool verbose;         /* -v */

@@ -26,8 +26,9 @@ struct watch {
 	const struct options *options;
 	struct capture *capture;
 	struct settle *settle;
-	int epoll, signals, process; /* file descriptors; process: a pidfd under -p, or -1 */
-	uint64_t started, ends;      /* CLOCK_MONOTONIC, ns */
+	int epoll, signals;     /* file descriptors */
+	unsigned int processes; /* of -p, that have not ended */
+	uint64_t started, ends; /* CLOCK_MONOTONIC, ns */
 	uint64_t next_look, next_row;
 	uint64_t rows;
 	struct capture_counts shown; /* at the last row */
@@ -67,6 +68,9 @@ static void show_evidence(void *ctx, const struct evidence *e, const struct evid
 {
 	struct watch *w = ctx;
 
+	/* What it replaces may have been wanted where it is not itself: settle.h. */
+	if (!filter_wants_verdict(&w->options->filter, classify(&e->facts)))
+		return;
 	if (!w->options->interval_ns)
 		text_evidence(stdout, e, other);
 }
@@ -118,16 +122,26 @@ static void show_row(struct watch *w)
 		w->ended = true;
 }
 
+static void announce_processes(const struct filter *f)
+{
+	if (!f->pid_count)
+		fprintf(stderr, "all processes");
+	for (unsigned int i = 0; i < f->pid_count; i++)
+		fprintf(stderr, "%s%u",
+			i                  ? ","
+			: f->pid_count > 1 ? "processes "
+					   : "process ",
+			f->pids[i]);
+	if (f->children)
+		fprintf(stderr, " with %s children", f->pid_count > 1 ? "their" : "its");
+}
+
 /* Says what is watched, so that an idle host is not taken for a broken tool. */
 static void announce(const struct options *o)
 {
 	fprintf(stderr, "tcpwhy: watching TCP connections of ");
-	if (o->pid)
-		fprintf(stderr, "process %u", o->pid);
-	else
-		fprintf(stderr, "all processes");
-	if (o->port)
-		fprintf(stderr, ", port %u", o->port);
+	announce_processes(&o->filter);
+	fprintf(stderr, "%s", o->filter.text);
 	if (o->interval_ns)
 		fprintf(stderr, "; counters every %g s", (double)o->interval_ns / SECOND);
 	else
@@ -179,16 +193,27 @@ static int wait_ms(const struct watch *w)
 	return due <= now ? 0 : (int)earliest((due - now + 999999) / 1000000, 60000);
 }
 
+/* Under -p: when all have ended there is nothing more to come, but for what they leave behind. */
+static void process_ended(struct watch *w, int pidfd)
+{
+	close(pidfd);
+	w->processes--;
+	if (!w->processes && !w->options->keep)
+		w->ended = true;
+}
+
 static void wait_for_something(struct watch *w)
 {
 	struct epoll_event events[4];
 	int n = epoll_wait(w->epoll, events, 4, wait_ms(w));
 
 	for (int i = 0; i < n; i++) {
-		if (events[i].data.fd == w->signals || events[i].data.fd == w->process)
+		if (events[i].data.fd == w->signals)
 			w->ended = true;
 		else if (events[i].data.fd == STDOUT_FILENO)
 			w->reader_gone = true;
+		else if (events[i].data.fd != capture_fd(w->capture))
+			process_ended(w, events[i].data.fd);
 	}
 }
 
@@ -251,12 +276,31 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
+/* The descriptors are closed as the processes end, or when we do. */
+static int watch_processes(struct watch *w, struct failure *why)
+{
+	const struct filter *f = &w->options->filter;
+
+	for (unsigned int i = 0; i < f->pid_count; i++) {
+		int fd = syscall(SYS_pidfd_open, f->pids[i], 0);
+
+		if (fd < 0 && errno == ESRCH)
+			return failed(why, EXIT_NO_PROCESS, "there is no process with PID %u",
+				      f->pids[i]);
+		if (fd < 0)
+			return failed(why, EXIT_FAILED, "cannot watch process %u: %s", f->pids[i],
+				      strerror(errno));
+		watch_fd(w, fd, EPOLLIN);
+		w->processes++;
+	}
+	return 0;
+}
+
 static int open_watch(struct watch *w, struct failure *why)
 {
 	const struct options *o = w->options;
 	struct capture_settings settings = {
-		.port = o->port,
-		.pid = o->pid,
+		.filter = &o->filter,
 		.orderly = o->orderly,
 		.errors = o->errors,
 		.verbose = o->verbose,
@@ -270,13 +314,12 @@ static int open_watch(struct watch *w, struct failure *why)
 	w->settle = settle_new(show_evidence, find_holders, w);
 	if (w->signals < 0 || w->epoll < 0 || !w->settle)
 		return failed(why, EXIT_FAILED, "cannot set up: %s", strerror(errno));
-	if (o->pid)
-		w->process = syscall(SYS_pidfd_open, o->pid, 0);
+	if (watch_processes(w, why))
+		return -1;
 	w->capture = capture_open(&settings, &sink, why);
 	if (!w->capture)
 		return -1;
 	watch_fd(w, w->signals, EPOLLIN);
-	watch_fd(w, w->process, EPOLLIN);
 	watch_fd(w, capture_fd(w->capture), EPOLLIN);
 	watch_fd(w, STDOUT_FILENO, 0); /* EPOLLERR: nobody reads any more */
 	return 0;
@@ -298,13 +341,11 @@ static void close_watch(struct watch *w)
 	settle_free(w->settle);
 	close(w->epoll);
 	close(w->signals);
-	if (w->process >= 0)
-		close(w->process);
 }
 
 int watch(const struct options *options, struct failure *why)
 {
-	struct watch w = { .options = options, .process = -1 };
+	struct watch w = { .options = options };
 	int err = open_watch(&w, why);
 
 	if (!err) {

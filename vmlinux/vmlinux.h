@@ -238,6 +238,15 @@ struct bpf_iter__tcp {
 	uid_t uid;
 };
 
+struct bpf_iter__cgroup {
+	union {
+		struct bpf_iter_meta *meta;
+	};
+	union {
+		struct cgroup *cgroup;
+	};
+};
+
 typedef struct {
 	struct net *net;
 } possible_net_t;
@@ -284,6 +293,10 @@ typedef struct {
 	int owned;
 } socket_lock_t;
 
+struct sock_cgroup_data {
+	struct cgroup *cgroup;
+};
+
 struct sock {
 	struct sock_common __sk_common;
 	atomic_t sk_drops;
@@ -299,6 +312,7 @@ struct sock {
 	u32 sk_max_ack_backlog;
 	unsigned long sk_ino;
 	struct sock_reuseport *sk_reuseport_cb;
+	struct sock_cgroup_data sk_cgrp_data;
 };
 
 struct sock_reuseport {
@@ -544,6 +558,7 @@ struct task_struct {
 	pid_t pid;
 	char comm[16];
 	struct task_struct *group_leader;
+	struct task_struct *real_parent;
 	struct files_struct *files;
 	struct css_set *cgroups;
 };
@@ -554,6 +569,8 @@ struct css_set {
 
 struct cgroup {
 	struct kernfs_node *kn;
+	int level;
+	struct cgroup *ancestors[];
 };
 
 struct kernfs_node {

@@ -139,7 +139,8 @@ refused	$many"
 @test "--help documents every option and every exit status" {
 	run "$TCPWHY" --help
 	assert_success
-	for word in --port --pid --all --duration --verdicts --verbose INTERVAL COUNT "1 unexpected" \
+	for word in --port --local-port --remote-port --peer --ipv4 --ipv6 --pid --children --keep --cgroup \
+		--netns --verdict= --all --errors --duration --verdicts --verbose INTERVAL COUNT "1 unexpected" \
 		"2 bad option" "3" "4 the kernel has no BTF" "5 the kernel lacks" "6 no such" \
 		"7 stdout"; do
 		assert_output --partial -- "$word"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Two processes on neighbouring ports do the same; exactly one is seen.
+# Two processes do the same, on neighbouring ports, addresses, or in two places; exactly one is seen.
 
 load lib
 
@@ -14,6 +14,8 @@ setup() {
 teardown() {
 	kill_tcpwhy
 	remove_netns
+	[ -z "${OTHER_NETNS-}" ] || NETNS=$OTHER_NETNS remove_netns
+	remove_cgroups
 }
 
 both() {
@@ -72,6 +74,270 @@ connect-abandoned	one	$N"
 connect-abandoned	python3	1"
 }
 
+@test "-P takes several ports" {
+	start_pair three 7102
+	start_tcpwhy -P 7100,7102
+	for pair in one two three; do
+		tell $pair listen
+		tell $pair open $N
+		tell $pair unread
+	done
+	assert_seen <<<"$UNREAD
+peer-aborted	three	$N
+unread-data	three	$N"
+}
+
+@test "-L sees the end on this host only, -D the other one" {
+	both listen
+	both open $N
+	start_tcpwhy -L 7100
+	both unread
+	assert_seen <<<"unread-data	one	$N"
+	both open $N
+	start_tcpwhy -D 7100
+	both unread
+	assert_seen <<<"peer-aborted	one	$N"
+}
+
+@test "-L and -D see incidents without a socket, and in TIME_WAIT, at their end only" {
+	start_tcpwhy -a -L 8100,7100
+	both refused $N
+	both listen
+	both open $N
+	both stale
+	assert_seen <<<"closed-here	one	$N
+late-data-time-wait	one	$N
+no-listener	-	$N"
+	start_tcpwhy -D 8100,7100
+	both refused $N
+	both open $N
+	both stale
+	assert_seen <<<"half-closed-reuse	one	$N
+refused	one	$N"
+}
+
+@test "-L sees the overflow of its listener; -D does not, since the SYNs have no peer any more" {
+	start_tcpwhy -L 7100
+	both fill $N
+	assert_seen <<<"accept-overflow	one	$N"
+	start_pair three 7102
+	start_tcpwhy -D 7102
+	tell three fill $N
+	assert_seen <<<"connect-abandoned	three	$N"
+}
+
+@test "-L and -D together must both hold" {
+	both listen
+	both open $N
+	start_tcpwhy -L 7100 -D 7100
+	both unread
+	assert_seen <<<""
+}
+
+# ---- addresses -----------------------------------------------------------------------------------
+
+# On one port each: IPv4, IPv6, and IPv4 on an IPv6 socket.
+open_families() {
+	start_pair four 7110
+	start_pair six 7111 ::1
+	start_pair mapped 7112 ::ffff:127.0.0.3
+	for pair in four six mapped; do
+		tell $pair listen
+		tell $pair open $N
+	done
+}
+
+die_in_families() {
+	for pair in four six mapped; do
+		tell $pair unread
+		tell $pair refused $N
+	done
+}
+
+# What has died of these
+died() {
+	local comm
+	for comm in "$@"; do
+		printf '%s\t%s\t%s\n' peer-aborted "$comm" $N unread-data "$comm" $N refused "$comm" $N
+	done
+	printf '%s\t%s\t%s\n' no-listener - $((N * $#))
+}
+
+@test "-4 sees IPv4 as it is shown, also on an IPv6 socket, and -6 the rest" {
+	open_families
+	start_tcpwhy -4
+	die_in_families
+	assert_seen < <(died four mapped)
+	for pair in four six mapped; do tell $pair open $N; done
+	start_tcpwhy -6
+	die_in_families
+	assert_seen < <(died six)
+}
+
+@test "--peer sees an address, a network, or both families" {
+	start_pair near 7120 127.0.0.2
+	start_pair next 7121 127.0.0.4
+	open_families
+	tell near listen
+	tell next listen
+	for peers in "127.0.0.2 near" "127.0.0.2/31 near mapped" "127.0.0.4/30,::1 next six" \
+		"::ffff:127.0.0.4/126 next" "::/0 six" "0.0.0.0/0 four near next mapped"; do
+		# shellcheck disable=SC2086
+		set -- $peers
+		tell near open $N
+		tell next open $N
+		start_tcpwhy --peer "$1"
+		die_in_families
+		for pair in near next; do
+			tell $pair unread
+			tell $pair refused $N
+		done
+		shift
+		assert_seen < <(died "$@")
+		for pair in four six mapped; do tell $pair open $N; done
+	done
+}
+
+@test "--peer sees resets in TIME_WAIT, and no SYNs that a listener has dropped" {
+	start_pair near 7120 127.0.0.2
+	start_tcpwhy -a --peer 127.0.0.2
+	for pair in one near; do
+		tell $pair listen
+		tell $pair open $N
+		tell $pair stale
+	done
+	assert_seen <<<"${STALE//one/near}"
+	start_pair full 7121 127.0.0.2
+	start_tcpwhy --peer 127.0.0.2
+	tell two fill $N
+	tell full fill $N
+	assert_seen <<<"connect-abandoned	full	$N"
+}
+
+# ---- places --------------------------------------------------------------------------------------
+
+# "one" and "two" on the same port in two namespaces
+start_pair_elsewhere() {
+	OTHER_NETNS=$NETNS-other
+	ip netns add "$OTHER_NETNS"
+	ip netns exec "$OTHER_NETNS" ip link set lo up
+	NETNS=$OTHER_NETNS start_pair elsewhere 7100
+}
+
+# In its namespace all kinds are seen: sockets, minisocks, listeners, none.
+assert_netns_seen() {
+	start_tcpwhy -a --netns "$1"
+	for pair in one elsewhere; do
+		tell $pair listen
+		tell $pair open $N
+		tell $pair stale
+		tell $pair refused $N
+	done
+	assert_seen <<<"$STALE
+no-listener	-	$N
+refused	one	$N"
+}
+
+@test "--netns by name" {
+	start_pair_elsewhere
+	assert_netns_seen "$NETNS"
+}
+
+@test "--netns by path" {
+	start_pair_elsewhere
+	assert_netns_seen "/proc/$PAIR_one_PID/ns/net"
+}
+
+@test "--netns by inode, and listeners" {
+	start_pair_elsewhere
+	start_tcpwhy --netns "$(stat -Lc %i "/proc/$PAIR_one_PID/ns/net")"
+	tell one fill $N
+	tell elsewhere fill $N
+	assert_seen <<<"accept-overflow	one	$N
+connect-abandoned	one	$N"
+}
+
+# in_cgroup PAIR PATH : a cgroup below the test's own
+in_cgroup() {
+	local -n pid=PAIR_$1_PID
+	mkdir -p "$CGROUP/$2"
+	echo "$pid" >"$CGROUP/$2/cgroup.procs"
+}
+
+make_cgroups() {
+	CGROUP_ROOT=$BATS_TEST_TMPDIR/cgroup
+	CGROUP=$CGROUP_ROOT/tcpwhy-test-$$
+	mkdir "$CGROUP_ROOT"
+	mount -t cgroup2 none "$CGROUP_ROOT"
+	mkdir "$CGROUP"
+}
+
+remove_cgroups() {
+	[ -n "${CGROUP-}" ] || return 0
+	wait_for 3 eval '! grep -q . "$CGROUP"/*/cgroup.procs "$CGROUP"/*/*/cgroup.procs'
+	rmdir "$CGROUP"/*/* "$CGROUP"/* "$CGROUP" 2>/dev/null || true
+	umount "$CGROUP_ROOT"
+}
+
+@test "--cgroup sees the sockets of its processes, and of those in cgroups below it" {
+	start_pair below 7102
+	make_cgroups
+	in_cgroup one seen
+	in_cgroup below seen/below
+	in_cgroup two unseen
+	start_tcpwhy -a --cgroup "$CGROUP/seen"
+	for pair in one two below; do
+		tell $pair listen
+		tell $pair open $N
+		tell $pair stale
+		tell $pair refused $N
+	done
+	assert_seen <<<"$STALE
+refused	one	$N
+${STALE//one/below}
+refused	below	$N"
+}
+
+@test "--cgroup takes the path that /proc/PID/cgroup shows, and sees listeners" {
+	make_cgroups
+	in_cgroup one seen
+	in_cgroup two seen-too
+	start_tcpwhy --cgroup "$(sed -n 's/^0:://p' "/proc/$PAIR_one_PID/cgroup")"
+	both fill $N
+	assert_seen <<<"accept-overflow	one	$N
+connect-abandoned	one	$N"
+}
+
+# ---- verdicts ------------------------------------------------------------------------------------
+
+@test "--verdict sees these verdicts only, in lines and counters" {
+	both listen
+	both open $N
+	start_tcpwhy -P 7100,8100 --verdict unread-data,refused
+	both unread
+	both refused $N
+	assert_seen <<<"refused	one	$N
+unread-data	one	$N"
+}
+
+@test "--verdict sees an orderly end without -a" {
+	both listen
+	both open $N
+	start_tcpwhy -P 7100 --verdict closed-here
+	both stale
+	assert_seen <<<"closed-here	one	$N"
+}
+
+@test "--verdict does not show what late data has turned into another verdict" {
+	for verdict in reset-after-close late-data; do
+		start_tcpwhy -P 7130 --verdict $verdict
+		in_netns $PYTHON "$TOP/tests/e2e/peers.py" run late-data -n $N -p 7130
+		assert_seen < <(peers_expect late-data | grep "^$verdict	" || true)
+	done
+}
+
+# ---- processes -----------------------------------------------------------------------------------
+
 @test "-p sees connections made after it started" {
 	start_tcpwhy -p "$PAIR_one_PID"
 	both listen
@@ -104,12 +370,137 @@ connect-abandoned	python3	1"
 	assert_seen <<<"$STALE"
 }
 
+@test "-p takes several processes, and ends with the last" {
+	start_pair three 7102
+	start_tcpwhy -p "$PAIR_one_PID,$PAIR_three_PID"
+	for pair in one two three; do tell $pair refused $N; done
+	echo quit >&"$PAIR_one_IN"
+	wait_for 2 eval "! kill -0 $PAIR_one_PID"
+	tell three refused $N
+	echo quit >&"$PAIR_three_IN"
+	wait_for 2 grep -q '^tcpwhy: in ' "$ERR"
+	wait "$WATCHER"
+	assert_equal "$(said_by_lines)" "refused	one	$N
+refused	three	$((2 * N))"
+	assert_equal "$(said_by_counters)" "refused	$((3 * N))"
+}
+
+@test "-p does not see what children do" {
+	start_tcpwhy -p "$PAIR_one_PID"
+	both fork
+	both refused $N
+	assert_seen <<<""
+}
+
+@test "--children sees children and grandchildren that are born later" {
+	start_tcpwhy -p "$PAIR_one_PID" --children
+	both fork
+	both refused $N
+	both fork
+	both listen
+	both open $N
+	both unread
+	assert_seen <<<"$UNREAD
+refused	one	$N"
+}
+
+@test "--children sees children and grandchildren that were there before, and their sockets" {
+	both fork
+	both fork
+	both listen
+	both open $N
+	start_tcpwhy -p "$PAIR_one_PID" --children
+	both unread
+	both fork
+	both refused $N
+	assert_seen <<<"$UNREAD
+refused	one	$N"
+}
+
+# start_pair_as PID PORT : "reuser" with that PID; others may be faster, so more than once
+start_pair_as() {
+	local tries
+	for ((tries = 0; tries < 50; tries++)); do
+		rm -rf "$BATS_TEST_TMPDIR/pair-reuser"
+		echo $(($1 - 3)) >/proc/sys/kernel/ns_last_pid # mkdir, mkfifo, the pair
+		start_pair reuser "$2"
+		# shellcheck disable=SC2154
+		[ "$PAIR_reuser_PID" != "$1" ] || return 0
+		echo quit >&"$PAIR_reuser_IN"
+	done
+	fail "no process got PID $1"
+}
+
+@test "--keep goes on when the process has ended: for its children, and not for a reused PID" {
+	local pid=$PAIR_one_PID
+	start_tcpwhy -p "$pid" --children --keep
+	both orphan
+	wait_for 2 eval "! kill -0 $pid"
+	both refused $N
+	start_pair_as "$pid" 7104
+	tell reuser refused $N
+	assert_seen <<<"refused	one	$N"
+}
+
+@test "without --keep it ends with the process, whatever its children do" {
+	start_tcpwhy -p "$PAIR_one_PID" --children
+	both orphan
+	wait_for 2 grep -q '^tcpwhy: in ' "$ERR"
+	wait "$WATCHER"
+	WATCHER=
+}
+
+# ---- accepted by another process -----------------------------------------------------------------
+
+# use_and_abort OWNER PEER : the owner uses its accepted ends, then the peer resets them
+use_and_abort() {
+	tell "$2" send
+	tell "$1" echo
+	tell "$2" abort
+}
+
+@test "-p sees a worker's own connections, although the master made the listener" {
+	tell one listen
+	tell one fork
+	local worker
+	worker=$(pgrep -P "$PAIR_one_PID")
+	start_tcpwhy -p "$worker"
+	tell two connect $N 7100
+	tell one accept $N
+	use_and_abort one two
+	assert_seen <<<"peer-aborted	one	$N"
+}
+
+@test "-p does not see what another worker accepts from the same listener" {
+	tell one listen
+	tell one fork
+	start_tcpwhy -p "$PAIR_one_PID"
+	tell two connect $N 7100
+	tell one accept $N
+	use_and_abort one two
+	assert_seen <<<""
+}
+
+@test "-p sees the connections whose descriptors were passed to it" {
+	tell one listen
+	tell two mailbox "$BATS_TEST_TMPDIR/box"
+	start_tcpwhy -p "$PAIR_two_PID"
+	tell one open $N
+	tell one give "$BATS_TEST_TMPDIR/box"
+	tell two take $N
+	tell one send
+	tell two echo
+	tell one abort
+	tell one open $N
+	tell one unread
+	assert_seen <<<"peer-aborted	two	$N"
+}
+
 @test "-p sees what all threads of the process do" {
 	start_tcpwhy -p "$PAIR_one_PID"
 	both refused-threads $N
 	assert_seen <<<"refused	one	$N"
 }
-
 
 @test "-p sees the overflow of the process's listener only" {
 	start_tcpwhy -p "$PAIR_one_PID"

@@ -151,14 +151,14 @@ peers_expect() {
 	peers expect "$1" -n $N | sort
 }
 
-# start_pair NAME PORT : pair.py in the namespace, its descriptors in PAIR_NAME_{PID,IN,OUT}
+# start_pair NAME PORT [ADDRESS] : pair.py in the namespace, its descriptors in PAIR_NAME_{PID,IN,OUT}
 # shellcheck disable=SC2034 # pid is a name for another variable
 start_pair() {
 	local -n in=PAIR_$1_IN out=PAIR_$1_OUT pid=PAIR_$1_PID
 	local dir=$BATS_TEST_TMPDIR/pair-$1
 	mkdir "$dir"
 	mkfifo "$dir/in" "$dir/out"
-	ip netns exec "$NETNS" $PYTHON "$TOP/tests/e2e/pair.py" "$2" "$1" <"$dir/in" >"$dir/out" 3>&- &
+	ip netns exec "$NETNS" $PYTHON "$TOP/tests/e2e/pair.py" "$2" "$1" "${@:3}" <"$dir/in" >"$dir/out" 3>&- &
 	pid=$!
 	disown
 	exec {in}>"$dir/in" {out}<"$dir/out"

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """One process that holds both ends of connections and obeys its standard input.
 
-    pair.py PORT [COMM]
+    pair.py PORT [COMM [ADDRESS]]
+
+Both ends have the address, 127.0.0.1 if none is given; "::ffff:127.0.0.1" is IPv4 on an IPv6 socket.
 
 Commands, one a line, each answered by "ok" (or by what was asked for):
     listen [BACKLOG]    a listener on PORT; with "mptcp" of MPTCP, with "together" two of them with SO_REUSEPORT
-    dial N              N connections that nobody accepts, kept
+    knock N             N connections that nobody accepts, kept
     accept N            N of them are accepted
     open N              N connections, both ends ours
     unread              the accepted ends close with 45 bytes unread
@@ -22,6 +24,16 @@ Commands, one a line, each answered by "ok" (or by what was asked for):
     bad-file N          the same with N files that are no sockets
     double-close N      N connections, each closed twice
     syns N              N connects that nobody answers, to PORT; each closed before its second SYN
+    fork                from now on a child obeys; it ends, and then we
+    orphan              the same, but we end at once
+    connect N [PORT]    N connecting ends, to another process's listener
+    accept N            N accepted ends
+    send                the connecting ends write 45 bytes
+    echo                the accepted ends read 45 bytes and write them back
+    abort               the connecting ends are reset (SO_LINGER 0)
+    mailbox PATH        a UNIX socket for descriptors
+    give PATH           the accepted ends are passed to whoever has the mailbox
+    take N              N accepted ends out of our mailbox
     quit
 """
 
@@ -30,11 +42,10 @@ import errno
 import os
 import select
 import socket
+import struct
 import sys
 import threading
 import time
-
-HOST = "127.0.0.1"
 
 
 @contextlib.contextmanager
@@ -48,30 +59,95 @@ def expected(number):
 
 
 class Pair:
-    def __init__(self, port):
-        self.port = port
-        self.listener = None
+    def __init__(self, port, host="127.0.0.1"):
+        self.port, self.host = port, host
+        self.family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.listener = self.box = None
         self.connecting, self.accepted, self.kept = [], [], []
 
+    def server(self, backlog):
+        return socket.create_server((self.host, self.port), family=self.family, backlog=backlog,
+                                    dualstack_ipv6=self.family == socket.AF_INET6)
+
+    def socket(self):
+        """Bound to our address, so that both ends have it."""
+        s = socket.socket(self.family)
+        s.setsockopt(socket.IPPROTO_IP, 24, 1)      # IP_BIND_ADDRESS_NO_PORT
+        s.bind((self.host, 0))
+        return s
+
+    def dial(self, port=None):
+        s = self.socket()
+        s.connect((self.host, int(port or self.port)))
+        return s
+
     def listen(self, backlog=128, how=""):
+        if not how:
+            self.listener = self.server(int(backlog))
+            return
         for _ in range(2 if how == "together" else 1):
             self.listener = socket.socket(proto=socket.IPPROTO_MPTCP if how == "mptcp" else 0)
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, how == "together")
-            self.listener.bind((HOST, self.port))
+            self.listener.bind((self.host, self.port))
             self.listener.listen(int(backlog))
             self.kept.append(self.listener)
 
-    def dial(self, n):
-        self.kept += [socket.create_connection((HOST, self.port)) for _ in range(int(n))]
+    def knock(self, n):
+        self.kept += [socket.create_connection((self.host, self.port)) for _ in range(int(n))]
 
     def accept(self, n):
         self.kept += [self.listener.accept()[0] for _ in range(int(n))]
 
     def open(self, n):
         for _ in range(int(n)):
-            self.connecting.append(socket.create_connection((HOST, self.port)))
-            self.accepted.append(self.listener.accept()[0])
+            self.connect(1)
+            self.accept(1)
+
+    def connect(self, n, port=None):
+        self.connecting += [self.dial(port) for _ in range(int(n))]
+
+    def accept(self, n):
+        self.accepted += [self.listener.accept()[0] for _ in range(int(n))]
+
+    def send(self):
+        for near in self.connecting:
+            near.sendall(b"x" * 45)
+
+    def echo(self):
+        for far in self.accepted:
+            far.sendall(far.recv(45, socket.MSG_WAITALL))
+
+    def abort(self):
+        for near in self.connecting:
+            near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            near.close()
+        self.connecting = []
+
+    def mailbox(self, path):
+        self.box = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.box.bind(path)
+
+    def give(self, path):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            s.connect(path)
+            socket.send_fds(s, [b"x"], [far.fileno() for far in self.accepted])
+        for far in self.accepted:
+            far.close()
+        self.accepted = []
+
+    def take(self, n):
+        _, fds, _, _ = socket.recv_fds(self.box, 1, int(n))
+        self.accepted += [socket.socket(fileno=fd) for fd in fds]
+
+    def fork(self, stay=True):
+        if os.fork():
+            if stay:
+                os.wait()
+            os._exit(0)
+
+    def orphan(self):
+        self.fork(stay=False)
 
     def unread(self):
         for near, far in zip(self.connecting, self.accepted):
@@ -98,8 +174,8 @@ class Pair:
 
     def refused(self, n):
         for _ in range(int(n)):
-            with socket.socket() as s:
-                s.connect_ex((HOST, self.port + 1000))
+            with self.socket() as s:
+                s.connect_ex((self.host, self.port + 1000))
 
     def refused_threads(self, n):
         threads = [threading.Thread(target=self.refused, args=(1,)) for _ in range(int(n))]
@@ -109,7 +185,7 @@ class Pair:
             thread.join()
 
     def pair(self):
-        near = socket.create_connection((HOST, self.port))
+        near = self.dial()
         return near, self.listener.accept()[0]
 
     def dead_end(self):
@@ -171,22 +247,22 @@ class Pair:
     def syns(self, n):
         waiting = []
         for _ in range(int(n)):
-            s = socket.socket()
+            s = self.socket()
             s.setblocking(False)
-            s.connect_ex((HOST, self.port))
+            s.connect_ex((self.host, self.port))
             waiting.append(s)
         time.sleep(0.3)
         for s in waiting:
             s.close()
 
     def fill(self, n):
-        full = socket.create_server((HOST, self.port), backlog=1)
-        waiting = [socket.create_connection((HOST, self.port)) for _ in range(2)]
+        full = self.server(1)
+        waiting = [self.dial() for _ in range(2)]
         dropped = []
         for _ in range(int(n)):
-            s = socket.socket()
+            s = self.socket()
             s.setblocking(False)
-            s.connect_ex((HOST, self.port))
+            s.connect_ex((self.host, self.port))
             dropped.append(s)
         self.kept += [full, *waiting]
         time.sleep(0.2)
@@ -195,7 +271,7 @@ class Pair:
 
 
 def main():
-    pair = Pair(int(sys.argv[1]))
+    pair = Pair(int(sys.argv[1]), *sys.argv[3:])
     if len(sys.argv) > 2:
         with open("/proc/self/comm", "w", encoding="ascii") as comm:
             comm.write(sys.argv[2])

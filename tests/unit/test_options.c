@@ -40,16 +40,37 @@ static void print_args(const char *const *args)
 
 /* ---- good ones --------------------------------------------------------------------------- */
 
+struct expected {
+	enum command command;
+	const char *filter; /* as people are told */
+	uint32_t pid;
+	bool children, keep, orderly, errors, verbose;
+	uint64_t duration_ns, interval_ns, count;
+};
+
 static const struct good {
 	const char *args[MAX_ARGS];
-	struct options options;
+	struct expected expected;
 } good[] = {
 	{ { NULL }, { 0 } },
-	{ { "-P", "1" }, { .port = 1 } },
-	{ { "-P65535" }, { .port = 65535 } },
-	{ { "--port=80" }, { .port = 80 } },
-	{ { "--port", "0080" }, { .port = 80 } },
-	{ { "-P", "80", "-P", "443" }, { .port = 443 } },
+	{ { "-P", "1" }, { .filter = ", port 1" } },
+	{ { "-P65535" }, { .filter = ", port 65535" } },
+	{ { "--port=80" }, { .filter = ", port 80" } },
+	{ { "-P", "80", "-P", "443" }, { .filter = ", port 80, port 443" } },
+	{ { "-L", "80,81" }, { .filter = ", local port 80,81" } },
+	{ { "--local-port=80" }, { .filter = ", local port 80" } },
+	{ { "-D", "443" }, { .filter = ", remote port 443" } },
+	{ { "--remote-port=443" }, { .filter = ", remote port 443" } },
+	{ { "-4" }, { .filter = ", IPv4" } },
+	{ { "--ipv4" }, { .filter = ", IPv4" } },
+	{ { "-6" }, { .filter = ", IPv6" } },
+	{ { "--ipv6" }, { .filter = ", IPv6" } },
+	{ { "--peer", "::1" }, { .filter = ", peer ::1" } },
+	{ { "--netns", "/proc/self/ns/net" },
+	  { .filter = ", network namespace /proc/self/ns/net" } },
+	{ { "--verdict", "refused" }, { .filter = ", verdict refused" } },
+	{ { "-eP80" }, { .errors = true, .filter = ", port 80" } },
+	{ { "-e", "-4" }, { .errors = true, .filter = ", IPv4" } },
 	{ { "-a" }, { .orderly = true } },
 	{ { "--all", "--verbose" }, { .orderly = true, .verbose = true } },
 	{ { "-d", "1" }, { .duration_ns = SECOND } },
@@ -60,7 +81,8 @@ static const struct good {
 	{ { "1", "18446744073709551615" }, { .interval_ns = SECOND, .count = UINT64_MAX } },
 	{ { "1", "-a", "2" }, { .interval_ns = SECOND, .count = 2, .orderly = true } },
 	{ { "--", "2", "3" }, { .interval_ns = 2 * SECOND, .count = 3 } },
-	{ { "-aP", "80", "0.25" }, { .orderly = true, .port = 80, .interval_ns = SECOND / 4 } },
+	{ { "-aP", "80", "0.25" },
+	  { .orderly = true, .filter = ", port 80", .interval_ns = SECOND / 4 } },
 	{ { "--verdicts" }, { .command = COMMAND_VERDICTS } },
 };
 
@@ -73,19 +95,31 @@ static int differs(const char *what, uint64_t seen, uint64_t expected)
 	return 1;
 }
 
-static int options_differ(const struct options *seen, const struct options *expected)
+static int text_differs(const char *seen, const char *expected)
+{
+	if (!strcmp(seen, expected ? expected : ""))
+		return 0;
+	print_error("filter seen: '%s', expected: '%s'\n", seen, expected ? expected : "");
+	return 1;
+}
+
+static int options_differ(const struct options *seen, const struct expected *expected)
 {
 	return differs("command", seen->command, expected->command) +
-	       differs("port", seen->port, expected->port) +
-	       differs("pid", seen->pid, expected->pid) +
+	       text_differs(seen->filter.text, expected->filter) +
+	       differs("PIDs", seen->filter.pid_count, expected->pid != 0) +
+	       differs("PID", seen->filter.pids[0], expected->pid) +
+	       differs("children", seen->filter.children, expected->children) +
+	       differs("keep", seen->keep, expected->keep) +
 	       differs("orderly", seen->orderly, expected->orderly) +
+	       differs("errors", seen->errors, expected->errors) +
 	       differs("verbose", seen->verbose, expected->verbose) +
 	       differs("duration_ns", seen->duration_ns, expected->duration_ns) +
 	       differs("interval_ns", seen->interval_ns, expected->interval_ns) +
 	       differs("count", seen->count, expected->count);
 }
 
-static void expect_options(const char *const *args, const struct options *expected)
+static void expect_options(const char *const *args, const struct expected *expected)
 {
 	struct options seen;
 	struct failure why;
@@ -104,18 +138,18 @@ static void good_ones_are_understood(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
-		expect_options(good[i].args, &good[i].options);
+		expect_options(good[i].args, &good[i].expected);
 }
 
 static void pid_of_a_process(void **state)
 {
-	struct options expected = { .pid = getpid() };
-	const char *args[MAX_ARGS] = { "-p" };
+	struct expected expected = { .pid = getpid(), .children = true, .keep = true };
+	const char *args[MAX_ARGS] = { "--keep", "--children", "-p" };
 	char pid[16];
 
 	(void)state;
 	snprintf(pid, sizeof(pid), "%d", getpid());
-	args[1] = pid;
+	args[3] = pid;
 	expect_options(args, &expected);
 }
 
@@ -138,7 +172,7 @@ static void *thread_main(void *arg)
 /* As top -H and the log of many a program show it. */
 static void pid_of_a_thread_is_its_process(void **state)
 {
-	struct options expected = { .pid = getpid() };
+	struct expected expected = { .pid = getpid() };
 	const char *args[MAX_ARGS] = { "-p" };
 	struct thread t;
 	pthread_t thread;
@@ -177,7 +211,16 @@ static const struct bad {
 	{ { "-P", " 80" }, EXIT_USAGE, "port ' 80'" },
 	{ { "-P", "" }, EXIT_USAGE, "port ''" },
 	{ { "--port=" }, EXIT_USAGE, "port ''" },
-	{ { "-P", "80,443" }, EXIT_USAGE, "port '80,443'" },
+	{ { "-e" }, EXIT_USAGE, "-e (--errors) needs" },
+	{ { "-e", "--verdict", "refused" }, EXIT_USAGE, "-e (--errors) needs" },
+	{ { "--keep" }, EXIT_USAGE, "--keep needs -p" },
+	{ { "--children", "-P", "80" }, EXIT_USAGE, "--children needs -p" },
+	{ { "-L", "x" }, EXIT_USAGE, "port 'x'" },
+	{ { "-D", "x" }, EXIT_USAGE, "port 'x'" },
+	{ { "--peer", "x" }, EXIT_USAGE, "peer 'x'" },
+	{ { "--netns", "/" }, EXIT_USAGE, "'/' is no network namespace" },
+	{ { "--cgroup", "/proc" }, EXIT_USAGE, "'/proc' is no cgroup" },
+	{ { "--verdict", "x" }, EXIT_USAGE, "no verdict 'x'" },
 	{ { "-P", LONGER_THAN_U64 }, EXIT_USAGE, "port '" LONGER_THAN_U64 "'" },
 	{ { "-P", "18446744073709551617" }, EXIT_USAGE, "port '18446744073709551617'" },
 	{ { "0" }, EXIT_USAGE, "interval '0'" },
@@ -317,7 +360,7 @@ static void help_and_version_are_for_stdout(void **state)
 	static const struct {
 		const char *args[MAX_ARGS], *said;
 	} asked[] = {
-		{ { "--help" }, "--port=PORT" }, { { "-h" }, "--port=PORT" },
+		{ { "--help" }, "--port=LIST" }, { { "-h" }, "--port=LIST" },
 		{ { "--usage" }, "INTERVAL" },   { { "--version" }, "tcpwhy " },
 		{ { "-V" }, "tcpwhy " },
 	};
