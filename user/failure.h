@@ -5,13 +5,15 @@
 
 enum exit_status {
 	EXIT_OK = 0,
-	EXIT_FAILED = 1,     /* something unexpected */
-	EXIT_USAGE = 2,      /* bad option or argument */
-	EXIT_PRIVILEGE = 3,  /* capabilities are missing */
-	EXIT_NO_BTF = 4,     /* the kernel has no BTF */
-	EXIT_KERNEL = 5,     /* the kernel lacks a hook or a feature, or refused a program */
-	EXIT_NO_PROCESS = 6, /* no process has that PID */
-	EXIT_OUTPUT = 7,     /* stdout cannot be written */
+	EXIT_FAILED = 1,           /* something unexpected */
+	EXIT_USAGE = 2,            /* bad option or argument */
+	EXIT_PRIVILEGE = 3,        /* capabilities are missing */
+	EXIT_NO_BTF = 4,           /* the kernel has no BTF */
+	EXIT_KERNEL = 5,           /* the kernel lacks a hook or a feature, or refused a program */
+	EXIT_NO_PROCESS = 6,       /* no process has that PID */
+	EXIT_OUTPUT = 7,           /* stdout cannot be written */
+	EXIT_NOT_EXECUTABLE = 126, /* the command is there and cannot be executed */
+	EXIT_NOT_FOUND = 127,      /* there is no such command */
 };
 
 struct failure {

@@ -10,14 +10,14 @@ int main(int argc, char **argv)
 {
 	struct options options;
 	struct failure why;
-	int err = options_parse(&options, argc, argv, &why);
+	int status = options_parse(&options, argc, argv, &why);
 
-	if (!err && options.command == COMMAND_VERDICTS)
+	if (!status && options.command == COMMAND_VERDICTS)
 		text_verdicts(stdout);
-	else if (!err)
-		err = watch(&options, &why);
-	if (!err)
-		return EXIT_OK;
+	else if (!status)
+		status = watch(&options, &why);
+	if (status >= 0)
+		return status;
 	fprintf(stderr, "tcpwhy: %s\n", why.text);
 	return why.status;
 }

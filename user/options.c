@@ -23,11 +23,15 @@ static const char doc[] =
 	"every "
 	"INTERVAL seconds, COUNT times. Ctrl-C, SIGTERM or -d end it with a summary on stderr.\n"
 	"\n"
+	"With a COMMAND: starts it, and watches it and its descendants until it ends. All that "
+	"tcpwhy has to say goes to stderr then.\n"
+	"\n"
 	"Exit status: 0 all is well, 1 unexpected failure, 2 bad option or argument, 3 "
 	"capabilities are "
 	"missing, 4 the kernel has no BTF, 5 the kernel lacks something else that is needed, 6 no "
 	"such "
-	"process, 7 stdout cannot be written.\n"
+	"process, 7 stdout cannot be written. With a COMMAND: its own; 128 and the number of the "
+	"signal that killed it; 126 it cannot be executed, 127 it does not exist.\n"
 	"\n"
 	"Examples:\n"
 	"  tcpwhy                 every death on this host that was not orderly\n"
@@ -35,6 +39,8 @@ static const char doc[] =
 	"  tcpwhy -p 4121         only connections of process 4121\n"
 	"  tcpwhy -D 443 --peer 10.0.0.0/8 --verdict refused,connect-timeout\n"
 	"                         only failed attempts to reach port 443 in this network\n"
+	"  tcpwhy -- curl http://192.0.2.1/\n"
+	"                         what becomes of the connections of this command\n"
 	"  tcpwhy 1 60            counters, each second for a minute\n"
 	"  tcpwhy --verdicts      what the verdicts mean, and what to do about them";
 
@@ -119,11 +125,20 @@ static int check_together(struct parse *p)
 {
 	const struct options *o = p->options;
 
-	if (o->errors && !filter_is_set(&o->filter))
+	if (o->errors && !filter_is_set(&o->filter) && !o->cmd)
 		return failed(p->why, EXIT_USAGE,
 			      "-e (--errors) needs a filter, such as -p or -P: it costs something "
 			      "for each call and segment");
-	if ((o->filter.children || o->keep) && !o->filter.pid_count)
+	if (o->cmd && (o->filter.pid_count || o->keep))
+		return failed(p->why, EXIT_USAGE,
+			      "%s and a command exclude each other: the command is what is watched",
+			      o->keep ? "--keep" : "-p");
+	if (o->cmd && (o->duration_ns || o->count))
+		return failed(
+			p->why, EXIT_USAGE,
+			"%s and a command exclude each other: the watch ends with the command",
+			o->duration_ns ? "-d" : "COUNT");
+	if ((o->filter.children || o->keep) && !o->filter.pid_count && !o->cmd)
 		return failed(p->why, EXIT_USAGE, "%s needs -p: the processes that are meant",
 			      o->keep ? "--keep" : "--children");
 	return 0;
@@ -208,18 +223,33 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 	return EINVAL;
 }
 
+/* Cuts off the command after --. Returns how many arguments are left. */
+static int split_command(struct options *o, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--"))
+			continue;
+		o->cmd = argv + i + 1;
+		return i;
+	}
+	return argc;
+}
+
 int options_parse(struct options *options, int argc, char **argv, struct failure *why)
 {
 	static const struct argp argp = {
 		.options = described,
 		.parser = parse_one,
-		.args_doc = "[INTERVAL [COUNT]]",
+		.args_doc = "[INTERVAL [COUNT]]\n[INTERVAL] -- COMMAND [ARGUMENT...]",
 		.doc = doc,
 	};
 	struct parse p = { .options = options, .why = why };
 
 	memset(options, 0, sizeof(*options));
 	argp_err_exit_status = EXIT_USAGE;
+	argc = split_command(options, argc, argv);
+	if (options->cmd && !*options->cmd)
+		return failed(why, EXIT_USAGE, "no command follows --");
 	if (argp_parse(&argp, argc, argv, 0, NULL, &p) && !p.err)
 		return failed(why, EXIT_USAGE, "cannot understand the command line; try --help");
 	return p.err;

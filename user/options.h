@@ -17,6 +17,7 @@ enum command {
 struct options {
 	enum command command;
 	struct filter filter; /* which connections */
+	char **cmd;           /* after --: the command to start and to watch, or NULL */
 	bool keep;            /* --keep: go on when the processes of -p have ended */
 	bool errors;          /* -e */
 	bool orderly;         /* -a */

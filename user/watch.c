@@ -12,6 +12,7 @@
 
 #include "capture.h"
 #include "cgroup.h"
+#include "child.h"
 #include "clock.h"
 #include "render_text.h"
 #include "settle.h"
@@ -24,6 +25,9 @@
 
 struct watch {
 	const struct options *options;
+	struct filter filter; /* that of the options; of a command, its process */
+	struct child child;   /* the command */
+	FILE *out;            /* for lines and counters: stdout, or stderr if a command has it */
 	struct capture *capture;
 	struct settle *settle;
 	int epoll, signals;     /* file descriptors */
@@ -69,15 +73,15 @@ static void show_evidence(void *ctx, const struct evidence *e, const struct evid
 	struct watch *w = ctx;
 
 	/* What it replaces may have been wanted where it is not itself: settle.h. */
-	if (!filter_wants_verdict(&w->options->filter, classify(&e->facts)))
+	if (!filter_wants_verdict(&w->filter, classify(&e->facts)))
 		return;
 	if (!w->options->interval_ns)
-		text_evidence(stdout, e, other);
+		text_evidence(w->out, e, other);
 }
 
 static void flush_output(struct watch *w)
 {
-	if (!fflush(stdout) && !ferror(stdout))
+	if (!fflush(w->out) && !ferror(w->out))
 		return;
 	if (errno == EPIPE)
 		w->reader_gone = true;
@@ -114,9 +118,9 @@ static void show_row(struct watch *w)
 	if (capture_read_counts(w->capture, &added))
 		return;
 	subtract_shown(&added, &w->shown);
-	if (w->rows % ROWS_PER_HEAD == 0 && (w->rows == 0 || isatty(STDOUT_FILENO)))
-		text_interval_head(stdout);
-	text_interval(stdout, &added);
+	if (w->rows % ROWS_PER_HEAD == 0 && (w->rows == 0 || isatty(fileno(w->out))))
+		text_interval_head(w->out);
+	text_interval(w->out, &added);
 	w->rows++;
 	if (w->rows == w->options->count)
 		w->ended = true;
@@ -137,17 +141,22 @@ static void announce_processes(const struct filter *f)
 }
 
 /* Says what is watched, so that an idle host is not taken for a broken tool. */
-static void announce(const struct options *o)
+static void announce(const struct watch *w)
 {
+	const struct options *o = w->options;
+
 	fprintf(stderr, "tcpwhy: watching TCP connections of ");
-	announce_processes(&o->filter);
-	fprintf(stderr, "%s", o->filter.text);
+	announce_processes(&w->filter);
+	fprintf(stderr, "%s", w->filter.text);
 	if (o->interval_ns)
 		fprintf(stderr, "; counters every %g s", (double)o->interval_ns / SECOND);
 	else
 		fprintf(stderr, "; a line for each %sdeath and incident",
 			o->orderly ? "" : "unhealthy ");
-	fprintf(stderr, "; Ctrl-C ends\n");
+	if (o->cmd)
+		fprintf(stderr, "; ends with %s\n", o->cmd[0]);
+	else
+		fprintf(stderr, "; Ctrl-C ends\n");
 }
 
 /* ---- the loop ---------------------------------------------------------------------------- */
@@ -202,6 +211,20 @@ static void process_ended(struct watch *w, int pidfd)
 		w->ended = true;
 }
 
+/* A command ends the watch itself. Ctrl-C reaches it from the terminal; what was sent to us does
+ * not. */
+static void take_signal(struct watch *w)
+{
+	struct signalfd_siginfo info;
+
+	if (read(w->signals, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (!w->child.pid)
+		w->ended = true;
+	else if (info.ssi_code <= 0) /* SI_USER, SI_QUEUE, ... */
+		kill(w->child.pid, info.ssi_signo);
+}
+
 static void wait_for_something(struct watch *w)
 {
 	struct epoll_event events[4];
@@ -209,8 +232,8 @@ static void wait_for_something(struct watch *w)
 
 	for (int i = 0; i < n; i++) {
 		if (events[i].data.fd == w->signals)
-			w->ended = true;
-		else if (events[i].data.fd == STDOUT_FILENO)
+			take_signal(w);
+		else if (events[i].data.fd == fileno(w->out))
 			w->reader_gone = true;
 		else if (events[i].data.fd != capture_fd(w->capture))
 			process_ended(w, events[i].data.fd);
@@ -279,7 +302,7 @@ static int open_signals(void)
 /* The descriptors are closed as the processes end, or when we do. */
 static int watch_processes(struct watch *w, struct failure *why)
 {
-	const struct filter *f = &w->options->filter;
+	const struct filter *f = &w->filter;
 
 	for (unsigned int i = 0; i < f->pid_count; i++) {
 		int fd = syscall(SYS_pidfd_open, f->pids[i], 0);
@@ -296,19 +319,42 @@ static int watch_processes(struct watch *w, struct failure *why)
 	return 0;
 }
 
+/* The command's stdout is its own. */
+static int choose_output(struct watch *w, struct failure *why)
+{
+	w->out = w->options->cmd ? stderr : stdout;
+	if (fcntl(fileno(w->out), F_GETFD) < 0)
+		return failed(why, EXIT_OUTPUT, "%s is closed: there is nowhere to write to",
+			      w->out == stdout ? "stdout" : "stderr");
+	if (w->out == stderr)
+		setvbuf(stderr, NULL, _IOLBF, BUFSIZ); /* whole lines, between the command's own */
+	return 0;
+}
+
+/* Before signals are blocked, which it would inherit. */
+static int start_command(struct watch *w, struct failure *why)
+{
+	if (child_start(&w->child, w->options->cmd, why))
+		return -1;
+	w->filter.pids[0] = w->child.pid;
+	w->filter.pid_count = 1;
+	w->filter.children = true;
+	return 0;
+}
+
 static int open_watch(struct watch *w, struct failure *why)
 {
 	const struct options *o = w->options;
 	struct capture_settings settings = {
-		.filter = &o->filter,
+		.filter = &w->filter,
 		.orderly = o->orderly,
 		.errors = o->errors,
 		.verbose = o->verbose,
 	};
 	struct capture_sink sink = { .evidence = take_evidence, .closer = take_closer, .ctx = w };
 
-	if (fcntl(STDOUT_FILENO, F_GETFD) < 0)
-		return failed(why, EXIT_OUTPUT, "stdout is closed: there is nowhere to write to");
+	if (choose_output(w, why) || (o->cmd && start_command(w, why)))
+		return -1;
 	w->signals = open_signals();
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
 	w->settle = settle_new(show_evidence, find_holders, w);
@@ -321,7 +367,7 @@ static int open_watch(struct watch *w, struct failure *why)
 		return -1;
 	watch_fd(w, w->signals, EPOLLIN);
 	watch_fd(w, capture_fd(w->capture), EPOLLIN);
-	watch_fd(w, STDOUT_FILENO, 0); /* EPOLLERR: nobody reads any more */
+	watch_fd(w, fileno(w->out), 0); /* EPOLLERR: nobody reads any more */
 	return 0;
 }
 
@@ -343,21 +389,32 @@ static void close_watch(struct watch *w)
 	close(w->signals);
 }
 
+/* Between beginning and end. */
+static int run(struct watch *w, struct failure *why)
+{
+	start_clocks(w);
+	announce(w);
+	cgroup_learn_all();
+	if (w->child.pid && child_go(&w->child, w->options->cmd[0], why))
+		return -1;
+	loop(w);
+	finish(w);
+	if (w->output_error)
+		return failed(why, EXIT_OUTPUT, "cannot write to %s: %s",
+			      w->out == stdout ? "stdout" : "stderr", strerror(w->output_error));
+	return EXIT_OK;
+}
+
 int watch(const struct options *options, struct failure *why)
 {
-	struct watch w = { .options = options };
-	int err = open_watch(&w, why);
+	struct watch w = { .options = options, .filter = options->filter };
+	int status = open_watch(&w, why) ? -1 : run(&w, why);
 
-	if (!err) {
-		start_clocks(&w);
-		announce(options);
-		cgroup_learn_all();
-		loop(&w);
-		finish(&w);
-		if (w.output_error)
-			err = failed(why, EXIT_OUTPUT, "cannot write to stdout: %s",
-				     strerror(w.output_error));
+	if (w.child.pid) {
+		int of_command = child_end(&w.child);
+
+		status = status < 0 ? -1 : of_command;
 	}
 	close_watch(&w);
-	return err;
+	return status;
 }

@@ -5,7 +5,7 @@
 
 #include "options.h"
 
-/* Runs until it is to end. 0, or -1 and *why. */
+/* Runs until it is to end. EXIT_OK or the status of the command, or -1 and *why. */
 int watch(const struct options *options, struct failure *why);
 
 #endif

@@ -538,3 +538,98 @@ peer-aborted	two	$N
 unread-data	one	$N
 unread-data	two	$N"
 }
+
+# ---- a command -----------------------------------------------------------------------------------
+
+# watch_command ARGS... : in the namespace, to its end; its status in $status
+watch_command() {
+	OUT=$BATS_TEST_TMPDIR/out ERR=$BATS_TEST_TMPDIR/err
+	status=0
+	in_netns "$TCPWHY" "$@" >"$OUT" 2>"$ERR" 3>&- || status=$?
+}
+
+# What was said on stderr, as said_by_lines
+said_on_stderr() {
+	grep -E '^[0-9:.]{12}  ' "$ERR" >"$BATS_TEST_TMPDIR/lines" || true
+	OUT=$BATS_TEST_TMPDIR/lines said_by_lines
+}
+
+@test "-- watches the command from its first connection on, and its descendants, and nobody else" {
+	local die=$BATS_TEST_TMPDIR/die
+	cat >"$die" <<-END
+		#!$PYTHON
+		import socket
+		for _ in range($N):
+		    socket.socket().connect_ex(("127.0.0.1", 8107))
+	END
+	chmod 755 "$die"
+	while :; do tell two refused 1; done &
+	local noise=$!
+	watch_command -- bash -c "$die; bash -c '$die & wait'"
+	kill $noise
+	wait $noise 2>/dev/null || true
+	assert_equal "$status" 0
+	assert_equal "$(said_on_stderr)" "refused	die	$((2 * N))"
+	assert_equal "$(said_by_counters)" "refused	$((2 * N))"
+}
+
+@test "-- leaves stdin and stdout to the command, and counts to stderr" {
+	status=0
+	echo "to the command" | in_netns "$TCPWHY" 0.1 -- sh -c 'cat; sleep 0.25; echo "to stderr" >&2' \
+		>"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err"
+	assert_equal "$(cat "$BATS_TEST_TMPDIR/out")" "to the command"
+	assert_equal "$(grep -c '^to stderr$' "$BATS_TEST_TMPDIR/err")" 1
+	assert_equal "$(grep -c '^[0-9:]* .* -$' "$BATS_TEST_TMPDIR/err")" 2
+}
+
+@test "-- ends with the status of the command" {
+	watch_command -- sh -c 'exit 7'
+	assert_equal "$status" 7
+	watch_command -- sh -c 'kill -TERM $$'
+	assert_equal "$status" 143
+	watch_command -- /no/such/command
+	assert_equal "$status: $(tail -n 1 "$ERR")" \
+		"127: tcpwhy: cannot execute '/no/such/command': No such file or directory"
+	watch_command -- /etc/passwd
+	assert_equal "$status: $(tail -n 1 "$ERR")" \
+		"126: tcpwhy: cannot execute '/etc/passwd': Permission denied"
+}
+
+@test "-- does not start the command if it cannot watch" {
+	run in_netns setpriv --reuid=65534 --clear-groups --regid=65534 "$TCPWHY" -- \
+		touch "$BATS_TEST_TMPDIR/started"
+	assert_failure 3
+	run pgrep -f "$BATS_TEST_TMPDIR/started"
+	assert_failure
+	assert [ ! -e "$BATS_TEST_TMPDIR/started" ]
+}
+
+@test "-- passes signals on to the command, and ends after it with its summary" {
+	start_tcpwhy -- bash -c 'trap "sleep 0.2; exit 5" TERM; while :; do sleep 0.01; done'
+	sleep 0.2
+	kill -TERM "$WATCHER"
+	local status=0
+	wait "$WATCHER" || status=$?
+	WATCHER=
+	assert_equal "$status" 5
+	assert_equal "$(grep -c '^tcpwhy: in ' "$ERR")" 1
+}
+
+@test "-- : Ctrl-C on the terminal reaches the command once, and tcpwhy ends after it" {
+	in_netns $PYTHON - "$TCPWHY" "$BATS_TEST_TMPDIR/err" <<-'END'
+		import os, pty, sys, time
+		pid, terminal = pty.fork()
+		if not pid:
+		    os.dup2(os.open(sys.argv[2], os.O_CREAT | os.O_WRONLY), 2)
+		    os.execv(sys.argv[1], [sys.argv[1], "--", "bash", "-c",
+		             'n=0; trap "n=\$((n + 1))" INT; echo ready; for i in {1..50}; do sleep 0.01; done; exit $((40 + n))'])
+		seen = b""
+		while b"ready" not in seen:
+		    seen += os.read(terminal, 100)
+		time.sleep(0.1)
+		os.write(terminal, b"\x03")
+		_, status = os.waitpid(pid, 0)
+		assert os.waitstatus_to_exitcode(status) == 41, status
+	END
+	assert_equal "$(grep -c '^tcpwhy: in ' "$BATS_TEST_TMPDIR/err")" 1
+}

@@ -20,9 +20,11 @@
 static int parse(struct options *o, const char *const *args, struct failure *why)
 {
 	static char name[] = "tcpwhy";
-	char *argv[MAX_ARGS + 2] = { name };
+	static char *argv[MAX_ARGS + 2]; /* a command stays in it */
 	int argc = 1;
 
+	memset(argv, 0, sizeof(argv));
+	argv[0] = name;
 	for (; argc <= MAX_ARGS && args[argc - 1]; argc++)
 		argv[argc] = (char *)args[argc - 1];
 	memset(o, 0xa5, sizeof(*o));
@@ -42,6 +44,7 @@ static void print_args(const char *const *args)
 
 struct expected {
 	enum command command;
+	const char *cmd;    /* its name */
 	const char *filter; /* as people are told */
 	uint32_t pid;
 	bool children, keep, orderly, errors, verbose;
@@ -80,7 +83,10 @@ static const struct good {
 	{ { "0.5", "10" }, { .interval_ns = SECOND / 2, .count = 10 } },
 	{ { "1", "18446744073709551615" }, { .interval_ns = SECOND, .count = UINT64_MAX } },
 	{ { "1", "-a", "2" }, { .interval_ns = SECOND, .count = 2, .orderly = true } },
-	{ { "--", "2", "3" }, { .interval_ns = 2 * SECOND, .count = 3 } },
+	{ { "--", "2", "-a" }, { .cmd = "2" } },
+	{ { "1", "-a", "--", "ls", "--", "-P" },
+	  { .cmd = "ls", .interval_ns = SECOND, .orderly = true } },
+	{ { "-e", "--children", "--", "ls" }, { .cmd = "ls", .errors = true, .children = true } },
 	{ { "-aP", "80", "0.25" },
 	  { .orderly = true, .filter = ", port 80", .interval_ns = SECOND / 4 } },
 	{ { "--verdicts" }, { .command = COMMAND_VERDICTS } },
@@ -95,18 +101,19 @@ static int differs(const char *what, uint64_t seen, uint64_t expected)
 	return 1;
 }
 
-static int text_differs(const char *seen, const char *expected)
+static int text_differs(const char *what, const char *seen, const char *expected)
 {
 	if (!strcmp(seen, expected ? expected : ""))
 		return 0;
-	print_error("filter seen: '%s', expected: '%s'\n", seen, expected ? expected : "");
+	print_error("%s seen: '%s', expected: '%s'\n", what, seen, expected ? expected : "");
 	return 1;
 }
 
 static int options_differ(const struct options *seen, const struct expected *expected)
 {
 	return differs("command", seen->command, expected->command) +
-	       text_differs(seen->filter.text, expected->filter) +
+	       text_differs("filter", seen->filter.text, expected->filter) +
+	       text_differs("cmd", seen->cmd ? seen->cmd[0] : "", expected->cmd) +
 	       differs("PIDs", seen->filter.pid_count, expected->pid != 0) +
 	       differs("PID", seen->filter.pids[0], expected->pid) +
 	       differs("children", seen->filter.children, expected->children) +
@@ -235,13 +242,18 @@ static const struct bad {
 	{ { "1.2.3" }, EXIT_USAGE, "interval '1.2.3'" },
 	{ { "" }, EXIT_USAGE, "interval ''" },
 	{ { LONGER_THAN_U64 }, EXIT_USAGE, "interval '" LONGER_THAN_U64 "'" },
-	{ { "--", "-5" }, EXIT_USAGE, "interval '-5'" },
+	{ { "--" }, EXIT_USAGE, "no command follows --" },
+	{ { "-a", "--" }, EXIT_USAGE, "no command follows --" },
+	{ { "-p", "1", "--", "ls" }, EXIT_USAGE, "-p and a command exclude each other" },
+	{ { "--keep", "--", "ls" }, EXIT_USAGE, "--keep and a command exclude each other" },
+	{ { "-d", "1", "--", "ls" }, EXIT_USAGE, "-d and a command exclude each other" },
+	{ { "1", "2", "--", "ls" }, EXIT_USAGE, "COUNT and a command exclude each other" },
+	{ { "x", "--", "ls" }, EXIT_USAGE, "interval 'x'" },
 	{ { "1", "0" }, EXIT_USAGE, "count '0'" },
 	{ { "1", "0.5" }, EXIT_USAGE, "count '0.5'" },
 	{ { "1", "x" }, EXIT_USAGE, "count 'x'" },
 	{ { "1", "" }, EXIT_USAGE, "count ''" },
 	{ { "1", LONGER_THAN_U64 }, EXIT_USAGE, "count '" LONGER_THAN_U64 "'" },
-	{ { "--", "1", "-1" }, EXIT_USAGE, "count '-1'" },
 	{ { "1", "2", "3" }, EXIT_USAGE, "'3'" },
 	{ { "1", "2", "-a", "x y" }, EXIT_USAGE, "'x y'" },
 	{ { "-d", "0" }, EXIT_USAGE, "duration '0'" },
