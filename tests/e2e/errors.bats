@@ -78,10 +78,10 @@ write-after-close	one	$N" $filter
 	assert_equal "$(said_of_calls)" ""
 }
 
-@test "-e needs a process or a port" {
+@test "-e needs a filter" {
 	run --separate-stderr "$TCPWHY" -e -d 1
 	assert_failure 2
 	assert_output ""
 	# shellcheck disable=SC2154
-	assert_equal "$stderr" "tcpwhy: -e (--errors) needs -p or -P: it costs something for each call and segment"
+	assert_equal "$stderr" "tcpwhy: -e (--errors) needs a filter, such as -p or -P: it costs something for each call and segment"
 }
