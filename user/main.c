@@ -4,6 +4,7 @@
 
 #include "options.h"
 #include "render_text.h"
+#include "terminal.h"
 #include "watch.h"
 
 int main(int argc, char **argv)
@@ -12,6 +13,8 @@ int main(int argc, char **argv)
 	struct failure why;
 	int status = options_parse(&options, argc, argv, &why);
 
+	if (!status)
+		terminal_set_colors(options.color);
 	if (!status && options.command == COMMAND_VERDICTS)
 		text_verdicts(stdout);
 	else if (!status)

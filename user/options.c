@@ -44,7 +44,16 @@ static const char doc[] =
 	"  tcpwhy 1 60            counters, each second for a minute\n"
 	"  tcpwhy --verdicts      what the verdicts mean, and what to do about them";
 
-enum { KEY_VERDICTS = 0x100, KEY_CHILDREN, KEY_CGROUP, KEY_NETNS, KEY_PEER, KEY_VERDICT, KEY_KEEP };
+enum {
+	KEY_VERDICTS = 0x100,
+	KEY_CHILDREN,
+	KEY_CGROUP,
+	KEY_NETNS,
+	KEY_PEER,
+	KEY_VERDICT,
+	KEY_KEEP,
+	KEY_COLOR
+};
 
 static const struct argp_option described[] = {
 	{ 0, 0, 0, 0,
@@ -80,6 +89,8 @@ static const struct argp_option described[] = {
 	{ "duration", 'd', "SECONDS", 0, "End after so many seconds", 4 },
 	{ "keep", KEY_KEEP, 0, 0, "With -p: go on when the processes have ended", 4 },
 	{ 0, 0, 0, 0, "Other:", 5 },
+	{ "color", KEY_COLOR, "WHEN", OPTION_ARG_OPTIONAL,
+	  "auto (on terminals, unless NO_COLOR is set), always (the default of WHEN) or never", 5 },
 	{ "verdicts", KEY_VERDICTS, 0, 0, "Print the table of verdicts and exit", 5 },
 	{ "verbose", 'v', 0, 0, "libbpf's messages, and more figures in the summary", 5 },
 	{ 0, 'h', 0, OPTION_HIDDEN, 0, -1 },
@@ -99,6 +110,25 @@ static int parse_duration(struct parse *p, const char *text)
 			      "bad duration '%s': give seconds, from 0.01, for instance 10 or 0.5",
 			      text);
 	return 0;
+}
+
+static int parse_color(struct parse *p, const char *text)
+{
+	static const char *const names[] = {
+		[COLOR_AUTO] = "auto",
+		[COLOR_ALWAYS] = "always",
+		[COLOR_NEVER] = "never",
+	};
+
+	if (!text)
+		text = names[COLOR_ALWAYS];
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!strcmp(text, names[i])) {
+			p->options->color = i;
+			return 0;
+		}
+	}
+	return failed(p->why, EXIT_USAGE, "bad color '%s': give auto, always or never", text);
 }
 
 static int parse_positional(struct parse *p, const char *text, unsigned int position)
@@ -193,6 +223,8 @@ static int parse_other(struct parse *p, int key, const char *arg, struct argp_st
 	case KEY_KEEP:
 		p->options->keep = true;
 		return 0;
+	case KEY_COLOR:
+		return parse_color(p, arg);
 	case 'v':
 		p->options->verbose = true;
 		return 0;

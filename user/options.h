@@ -8,6 +8,7 @@
 
 #include "failure.h"
 #include "filters.h"
+#include "terminal.h"
 
 enum command {
 	COMMAND_WATCH,    /* the default */
@@ -16,15 +17,16 @@ enum command {
 
 struct options {
 	enum command command;
-	struct filter filter; /* which connections */
-	char **cmd;           /* after --: the command to start and to watch, or NULL */
-	bool keep;            /* --keep: go on when the processes of -p have ended */
-	bool errors;          /* -e */
-	bool orderly;         /* -a */
-	bool verbose;         /* -v */
-	uint64_t duration_ns; /* -d, 0 = until a signal */
-	uint64_t interval_ns; /* INTERVAL, 0 = a line for each death */
-	uint64_t count;       /* COUNT of intervals, 0 = without end */
+	struct filter filter;  /* which connections */
+	char **cmd;            /* after --: the command to start and to watch, or NULL */
+	bool keep;             /* --keep: go on when the processes of -p have ended */
+	bool errors;           /* -e */
+	bool orderly;          /* -a */
+	bool verbose;          /* -v */
+	enum color_when color; /* --color */
+	uint64_t duration_ns;  /* -d, 0 = until a signal */
+	uint64_t interval_ns;  /* INTERVAL, 0 = a line for each death */
+	uint64_t count;        /* COUNT of intervals, 0 = without end */
 };
 
 /*

@@ -157,6 +157,22 @@ static bool fit_beside(int column, const char *words, int width)
 	return !width || column + (int)(len < WORDS_WIDTH ? len : WORDS_WIDTH) <= width;
 }
 
+/* After the time. The ends have a line of their own where even they do not fit. */
+static void text_beneath(FILE *out, enum verdict verdict, const char *process, const char *tuple,
+			 const char *words)
+{
+	int column = WORDS_INDENT + strlen(verdict_text(verdict)->name) + strlen(process) + 4;
+
+	text_name(out, verdict, 0);
+	fprintf(out, "  %s", process);
+	if (column + (int)strlen(tuple) <= terminal_width(out))
+		fprintf(out, "  %s", tuple);
+	else
+		fprintf(out, "\n%*s%s", WORDS_INDENT, "", tuple);
+	fprintf(out, "\n%*s", WORDS_INDENT, "");
+	terminal_wrap(out, words, WORDS_INDENT, WORDS_INDENT);
+}
+
 void text_evidence(FILE *out, const struct evidence *e, const struct evidence *other)
 {
 	enum verdict verdict = classify(&e->facts);
@@ -175,9 +191,7 @@ void text_evidence(FILE *out, const struct evidence *e, const struct evidence *o
 		fprintf(out, "  %-*s  %-*s  ", PROCESS_WIDTH, process, TUPLE_WIDTH, tuple);
 		terminal_wrap(out, words, column, column);
 	} else {
-		text_name(out, verdict, 0);
-		fprintf(out, "  %s  %s\n%*s", process, tuple, WORDS_INDENT, "");
-		terminal_wrap(out, words, WORDS_INDENT, WORDS_INDENT);
+		text_beneath(out, verdict, process, tuple, words);
 	}
 	fputc('\n', out);
 }

@@ -48,6 +48,7 @@ struct expected {
 	const char *filter; /* as people are told */
 	uint32_t pid;
 	bool children, keep, orderly, errors, verbose;
+	enum color_when color;
 	uint64_t duration_ns, interval_ns, count;
 };
 
@@ -76,6 +77,10 @@ static const struct good {
 	{ { "-e", "-4" }, { .errors = true, .filter = ", IPv4" } },
 	{ { "-a" }, { .orderly = true } },
 	{ { "--all", "--verbose" }, { .orderly = true, .verbose = true } },
+	{ { "--color" }, { .color = COLOR_ALWAYS } },
+	{ { "--color=always" }, { .color = COLOR_ALWAYS } },
+	{ { "--color=never" }, { .color = COLOR_NEVER } },
+	{ { "--color=never", "--color=auto" }, { .color = COLOR_AUTO } },
 	{ { "-d", "1" }, { .duration_ns = SECOND } },
 	{ { "-d", "0.01" }, { .duration_ns = SECOND / 100 } },
 	{ { "--duration=1000000000" }, { .duration_ns = 1000000000 * SECOND } },
@@ -121,6 +126,7 @@ static int options_differ(const struct options *seen, const struct expected *exp
 	       differs("orderly", seen->orderly, expected->orderly) +
 	       differs("errors", seen->errors, expected->errors) +
 	       differs("verbose", seen->verbose, expected->verbose) +
+	       differs("color", seen->color, expected->color) +
 	       differs("duration_ns", seen->duration_ns, expected->duration_ns) +
 	       differs("interval_ns", seen->interval_ns, expected->interval_ns) +
 	       differs("count", seen->count, expected->count);
@@ -218,6 +224,8 @@ static const struct bad {
 	{ { "-P", " 80" }, EXIT_USAGE, "port ' 80'" },
 	{ { "-P", "" }, EXIT_USAGE, "port ''" },
 	{ { "--port=" }, EXIT_USAGE, "port ''" },
+	{ { "--color=" }, EXIT_USAGE, "color ''" },
+	{ { "--color=red" }, EXIT_USAGE, "color 'red'" },
 	{ { "-e" }, EXIT_USAGE, "-e (--errors) needs" },
 	{ { "-e", "--verdict", "refused" }, EXIT_USAGE, "-e (--errors) needs" },
 	{ { "--keep" }, EXIT_USAGE, "--keep needs -p" },

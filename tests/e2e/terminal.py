@@ -1,0 +1,33 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Runs a command on a terminal of its own, and prints what came there.
+
+    terminal.py COLUMNS COMMAND...
+"""
+
+import errno
+import fcntl
+import os
+import pty
+import struct
+import sys
+import termios
+
+
+def main():
+    columns, command = int(sys.argv[1]), sys.argv[2:]
+    pid, master = pty.fork()
+    if not pid:
+        fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        os.execvp(command[0], command)
+    try:
+        while said := os.read(master, 65536):
+            os.write(1, said.replace(b"\r\n", b"\n"))
+    except OSError as error:
+        if error.errno != errno.EIO:        # the other side is closed
+            raise
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
