@@ -123,19 +123,31 @@ static __always_inline void note_held(const struct task_struct *task, const stru
 	held.owner.source = OWNER_FD;
 }
 
-/* The task that closes a socket or shuts it down: the current one, unless that is us. */
+/*
+ * The task that closes a socket or shuts it down: the current one, unless that is us. A function of
+ * its own, which the verifier walks through once. Returns nothing of use.
+ */
+__noinline int close_owner(struct owner *o, const __u64 *sock_id)
+{
+	struct owner *owner;
+
+	if (!o || !sock_id)
+		return 0;
+	if (!snapshot_pid || bpf_get_current_pid_tgid() >> 32 != snapshot_pid) {
+		owner_of_current(o);
+		return 0;
+	}
+	owner = bpf_map_lookup_elem(&closed_while_held, sock_id);
+	if (owner)
+		*o = *owner;
+	return 0;
+}
+
 static __always_inline void owner_of_close(struct owner *o, struct sock *sk)
 {
 	__u64 id = (__u64)sk;
-	struct owner *owner;
 
-	if (!snapshot_pid || bpf_get_current_pid_tgid() >> 32 != snapshot_pid) {
-		owner_of_current(o);
-		return;
-	}
-	owner = bpf_map_lookup_elem(&closed_while_held, &id);
-	if (owner)
-		*o = *owner;
+	close_owner(o, &id);
 }
 
 /* ---- recent closers -------------------------------------------------------------------------- */
