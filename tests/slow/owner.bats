@@ -19,6 +19,8 @@ owner() {
 	run in_netns $PYTHON "$TOP/tests/slow/owner.py" "$@"
 	# shellcheck disable=SC2154 # output is set by run
 	sed 's/^/# /' <<<"$output" >&3
+	# shellcheck disable=SC2034 # bats reads it: whom the kernel did not show cannot be named
+	[[ $output != *"events missed"* ]] || BATS_TEST_RETRIES=4
 	assert_success
 }
 

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What no hook tells: the sockets and processes that were there before us, the holders of sockets
+ * that have died, and the listeners that drop SYNs. User space runs these iterators, the first
+ * ones once, when the hooks are attached already: so nothing falls between.
+ */
+#ifndef TCPWHY_ITERATORS_H
+#define TCPWHY_ITERATORS_H
+
+#include "holders.h"
+#include "listeners.h"
+
+/* ---- sockets --------------------------------------------------------------------------------- */
+
+/* What processes have of MPTCP, by its address: the subflows are found by it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, __u64); /* struct mptcp_sock */
+	__type(value, struct owner);
+} message_socks SEC(".maps");
+
+/* Where they are: the inodes of network namespaces, and for each a process by which to get there.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, __u32);
+} mptcp_namespaces SEC(".maps");
+
+static __always_inline void found_message_sock(struct sock *sk, const struct owner *owner)
+{
+	__u32 netns = netns_of_sock(sk);
+	__u64 key = (__u64)sk;
+
+	if (sk->__sk_common.skc_state != BPF_TCP_LISTEN && !is_watched(owner->pid))
+		return;
+	bpf_map_update_elem(&message_socks, &key, owner, BPF_ANY);
+	bpf_map_update_elem(&mptcp_namespaces, &netns, &owner->pid, BPF_ANY);
+}
+
+static __always_inline void found_socket(struct tcp_sock *tp, const struct owner *owner)
+{
+	struct listener *l;
+
+	if (is_listening(tp)) {
+		l = add_listener(tp);
+		if (l)
+			l->owner = *owner;
+	}
+	note_holder(tp, owner->pid);
+}
+
+/* All descriptors of all processes: the listeners and, under -p, the sockets of the process. */
+SEC("iter/task_file")
+int find_sockets(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct owner owner = {};
+	struct socket *socket;
+	struct tcp_sock *tp;
+
+	note_let_go();
+	if (!task || !file)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket || !socket->sk)
+		return 0;
+	owner_of_task(&owner, task);
+	tp = bpf_skc_to_tcp_sock(socket->sk);
+	if (tp) {
+		note_held(task, file, ctx->fd, (__u64)as_sock(tp));
+		found_socket(tp, &owner);
+	} else if (socket->sk->sk_protocol == IPPROTO_MPTCP) {
+		found_message_sock(socket->sk, &owner);
+	}
+	return 0;
+}
+
+/* The subflows of MPTCP, in the network namespace of whoever reads this. */
+SEC("iter/tcp")
+int find_subflows(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *common = ctx->sk_common;
+	const struct owner *owner;
+	struct tcp_sock *tp;
+	__u64 key;
+
+	tp = common ? bpf_skc_to_tcp_sock(common) : NULL;
+	if (!tp)
+		return 0;
+	key = (__u64)message_sock(tp);
+	owner = bpf_map_lookup_elem(&message_socks, &key);
+	if (owner)
+		found_socket(tp, owner);
+	return 0;
+}
+
+/* ---- processes and cgroups ------------------------------------------------------------------- */
+
+__u32 children_found = 0; /* by find_children; user space sets it to 0 */
+
+/* The children that were there before us; their children may need another pass. */
+SEC("iter/task")
+int find_children(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+
+	if (!task || is_watched(task->tgid) || !is_watched(task->real_parent->tgid))
+		return 0;
+	watch_process(task->tgid);
+	children_found++;
+	return 0;
+}
+
+/* Of the one cgroup of --cgroup: where it is. */
+SEC("iter/cgroup")
+int find_cgroup(struct bpf_iter__cgroup *ctx)
+{
+	struct cgroup *cgroup = ctx->cgroup;
+
+	if (!cgroup)
+		return 0;
+	cgroup_level = cgroup->level;
+	cgroup_address = (__u64)cgroup;
+	return 0;
+}
+
+/* ---- while we watch ---------------------------------------------------------------------------
+ */
+
+/* Who holds the sockets that are wanted? */
+SEC("iter/task")
+int find_holders(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+
+	if (task)
+		search_task(task, ctx->meta->seq_num);
+	return 0;
+}
+
+bool last_look = false; /* user space ends: report everything now */
+
+SEC("iter/bpf_sk_storage_map")
+int look_at_listeners(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct listener *l = ctx->value;
+	struct sock *sk = ctx->sk;
+	struct tcp_sock *tp;
+
+	if (!l || sock_kind(sk) != SOCKET_LISTEN)
+		return 0;
+	tp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
+	if (!tp || !pass_sock(tp))
+		return 0;
+	look_at_listener(tp, l, last_look);
+	if (queue_is_full(as_sock(tp)) || syn_queue_is_full(tp))
+		listeners_full++;
+	return 0;
+}
+
+#endif
