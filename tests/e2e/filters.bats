@@ -406,6 +406,7 @@ refused	one	$N"
 
 @test "--children sees children and grandchildren that were there before, and their sockets" {
 	both fork
+	echo 300 >/proc/sys/kernel/ns_last_pid # the grandchildren come before their parents
 	both fork
 	both listen
 	both open $N
@@ -608,6 +609,7 @@ said_on_stderr() {
 	start_tcpwhy -- bash -c 'trap "sleep 0.2; exit 5" TERM; while :; do sleep 0.01; done'
 	sleep 0.2
 	kill -TERM "$WATCHER"
+	wait_for 3 eval "! kill -0 $WATCHER"
 	local status=0
 	wait "$WATCHER" || status=$?
 	WATCHER=
@@ -621,8 +623,12 @@ said_on_stderr() {
 		pid, terminal = pty.fork()
 		if not pid:
 		    os.dup2(os.open(sys.argv[2], os.O_CREAT | os.O_WRONLY), 2)
-		    os.execv(sys.argv[1], [sys.argv[1], "--", "bash", "-c",
-		             'n=0; trap "n=\$((n + 1))" INT; echo ready; for i in {1..50}; do sleep 0.01; done; exit $((40 + n))'])
+		    os.execv(sys.argv[1], [sys.argv[1], "--", sys.executable, "-c", """if True:
+		        import signal
+		        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+		        print("ready", flush=True)
+		        signal.sigwait([signal.SIGINT])
+		        exit(41 if signal.sigtimedwait([signal.SIGINT], 0.5) is None else 42)"""])
 		seen = b""
 		while b"ready" not in seen:
 		    seen += os.read(terminal, 100)
