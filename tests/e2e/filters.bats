@@ -354,6 +354,20 @@ unread-data	one	$N"
 	assert_seen <<<"$UNREAD"
 }
 
+# None is forgotten between the snapshot and the hooks, and none is found by both and told twice.
+@test "-p sees all that are made while it starts, once" {
+	tell one listen
+	tell one open-slowly 450
+	start_tcpwhy -p "$PAIR_one_PID"
+	sleep 0.1
+	kill_tcpwhy
+	start_tcpwhy -p "$PAIR_one_PID"
+	tell one opened
+	tell one unread
+	assert_seen <<<"unread-data	one	450
+peer-aborted	one	450"
+}
+
 @test "-p sees connections accepted from a listener that was there before" {
 	both listen
 	start_tcpwhy -p "$PAIR_one_PID"

@@ -120,15 +120,15 @@ queue_is() {
 	start_pair client 7100
 	start_tcpwhy -P 7100
 	tell server listen 3
-	tell client knock 2
+	tell client connect 2
 	wait_for 2 queue_is 2
 	sleep 0.5
-	tell client knock 2 # full is what is longer than the backlog
+	tell client connect 2 # full is what is longer than the backlog
 	wait_for 2 queue_is 4
 	tell client syns 1
 	wait_for 2 grep -q accept-overflow "$OUT"
 	tell server accept 1
-	tell client knock 1
+	tell client connect 1
 	wait_for 2 queue_is 4
 	tell client syns 1
 	sleep 0.2
@@ -143,7 +143,7 @@ queue_is() {
 	start_pair client 7100
 	tell server listen 1 mptcp
 	start_tcpwhy -P 7100
-	tell client knock 2
+	tell client connect 2
 	wait_for 2 queue_is 2
 	tell client syns $N
 	sleep 0.2

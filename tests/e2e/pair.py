@@ -8,9 +8,9 @@ Both ends have the address, 127.0.0.1 if none is given; "::ffff:127.0.0.1" is IP
 
 Commands, one a line, each answered by "ok" (or by what was asked for):
     listen [BACKLOG]    a listener on PORT; with "mptcp" of MPTCP, with "together" two of them with SO_REUSEPORT
-    knock N             N connections that nobody accepts, kept
-    accept N            N of them are accepted
     open N              N connections, both ends ours
+    open-slowly N       the same one by one, while other commands are obeyed
+    opened              waits for the end of that
     unread              the accepted ends close with 45 bytes unread
     stale               the accepted ends close; the connecting ends write half a second later
     leave N             N connecting ends write 45 bytes and close
@@ -93,12 +93,6 @@ class Pair:
             self.listener.listen(int(backlog))
             self.kept.append(self.listener)
 
-    def knock(self, n):
-        self.kept += [socket.create_connection((self.host, self.port)) for _ in range(int(n))]
-
-    def accept(self, n):
-        self.kept += [self.listener.accept()[0] for _ in range(int(n))]
-
     def open(self, n):
         for _ in range(int(n)):
             self.connect(1)
@@ -148,6 +142,18 @@ class Pair:
 
     def orphan(self):
         self.fork(stay=False)
+
+    def open_slowly(self, n):
+        """Goes on while other commands are obeyed; see opened."""
+        def connections():
+            for _ in range(int(n)):
+                self.open(1)
+                time.sleep(0.001)
+        self.opening = threading.Thread(target=connections)
+        self.opening.start()
+
+    def opened(self):
+        self.opening.join()
 
     def unread(self):
         for near, far in zip(self.connecting, self.accepted):

@@ -60,3 +60,18 @@ four_workers() {
 @test "nginx's four workers, with a listener each" {
 	four_workers "reuseport"
 }
+
+# The master made the listener, and four workers accept: -p is for the one.
+@test "nginx's four workers, and -p sees the connections of one of them" {
+	local worker
+	NGINX_WORKERS=4 start_nginx server '' 'location /pid { return 200 "worker $pid."; }'
+	worker=$(pgrep -P "$NGINX" | head -n 1)
+	watch -p "$worker"
+	talk 200 >"$BATS_TEST_TMPDIR/right"
+	sleep 0.3
+	stop_tcpwhy
+	grep " $worker$" "$BATS_TEST_TMPDIR/right" | sort >"$BATS_TEST_TMPDIR/own"
+	assert [ -s "$BATS_TEST_TMPDIR/own" ]
+	assert_equal "$(named)" "$(cat "$BATS_TEST_TMPDIR/own")"
+	assert_equal "$(seen | wc -l) lines, $(lost) lost" "$(wc -l <"$BATS_TEST_TMPDIR/own") lines, 0 lost"
+}
