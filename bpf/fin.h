@@ -10,7 +10,7 @@
 
 #include "filter.h"
 
-#define WORTH_REMEMBERING_MS 1000
+#define WORTH_REMEMBERING_US 1000000
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -22,14 +22,14 @@ struct {
 /* The peer's FIN came, and it is the first. */
 static __always_inline void remember_fin(struct tcp_sock *tp)
 {
-	__u32 ms = jiffies_to_ms(silent_jiffies(tp));
+	__u32 jiffies = silent_jiffies(tp);
 	__u32 *silence;
 
-	if (ms < WORTH_REMEMBERING_MS || !pass_sock(tp))
+	if ((__u64)jiffies * tick_us < WORTH_REMEMBERING_US || !pass_sock(tp))
 		return;
 	silence = bpf_sk_storage_get(&fin_silences, tp, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (silence)
-		*silence = ms;
+		*silence = jiffies_to_ms(jiffies);
 }
 
 static __always_inline void recall_fin(struct evidence *e, struct tcp_sock *tp)

@@ -162,6 +162,14 @@ static __always_inline void ask_for_look(__u64 now)
 		send(record);
 }
 
+/* Asked for each connection that is accepted. */
+static __always_inline bool noted_lately(void)
+{
+	__u32 jiffies = (__u32)bpf_jiffies64() - queues_noted;
+
+	return (__u64)jiffies * tick_us * 1000 < NOTED_FOR_NS;
+}
+
 /*
  * A new child is a copy of its listener from just before it joins the queue; the listener itself
  * cannot be reached from here. If each finds one more than the one before, nothing has been
@@ -173,7 +181,7 @@ static __always_inline void note_queue(struct tcp_sock *child)
 	struct queue_history *queue;
 	__u64 now;
 
-	if (!backlog && ms_since(queues_noted) > NOTED_FOR_NS / 1000000)
+	if (!backlog && !noted_lately())
 		return;
 	if (!pass_netns(as_sock(child)))
 		return;

@@ -20,18 +20,21 @@
 
 /*
  * A cache of sets: in its set, a newcomer takes the place of the oldest. A way is believed only if
- * its key, hash and both ports, is the socket's, so the table forgets but does not lie.
+ * its key, hash and both ports, is the socket's, so the table forgets but does not lie. The keys
+ * are side by side: most of a set need not be looked at.
  */
 struct closer {
-	__u64 key;
 	struct owner owner;
-	__u32 jiffies;    /* when it closed */
-	__u32 silence_ms; /* before our FIN, if it was the first */
-	__u8 passes;      /* its process and cgroup pass the filter */
+	__u32 jiffies; /* when it closed */
+	__u32 silence; /* jiffies before our FIN, if it was the first */
+	__u8 passes;   /* its process and cgroup pass the filter */
 	__u8 pad[7];
 };
 
 struct closer_set {
+	__u64 keys[CLOSER_WAYS]; /* 0 = none, or being written */
+	__u32 next;              /* the way that was written first */
+	__u32 pad;
 	struct closer ways[CLOSER_WAYS];
 };
 
@@ -165,20 +168,12 @@ static __always_inline struct closer_set *closer_set(__u64 key)
 	return bpf_map_lookup_elem(&closers, &set);
 }
 
-/* The way that has the key already, or else the oldest. */
-static __always_inline struct closer *closer_place(struct closer_set *set, __u64 key, __u32 now)
+static __always_inline __u32 closer_way(const struct closer_set *set, __u64 key)
 {
-	__u32 oldest = 0, age = 0;
-
-	for (__u32 i = 0; i < CLOSER_WAYS; i++) {
-		if (set->ways[i].key == key)
-			return &set->ways[i];
-		if (now - set->ways[i].jiffies > age) {
-			age = now - set->ways[i].jiffies;
-			oldest = i;
-		}
-	}
-	return &set->ways[oldest & (CLOSER_WAYS - 1)];
+	for (__u32 i = 0; i < CLOSER_WAYS; i++)
+		if (set->keys[i] == key)
+			return i;
+	return CLOSER_WAYS;
 }
 
 /*
@@ -189,34 +184,34 @@ static __always_inline void remember_closer(struct tcp_sock *tp, bool first_fin,
 {
 	__u64 key = closer_key(as_sock(tp), local_port(tp));
 	struct closer_set *set = closer_set(key);
-	__u32 now = bpf_jiffies64();
 	struct closer *closer;
+	__u32 way;
 
 	if (!set)
 		return;
-	closer = closer_place(set, key, now);
-	closer->key = 0;
+	way = closer_way(set, key);
+	if (way == CLOSER_WAYS)
+		way = set->next++;
+	way &= CLOSER_WAYS - 1;
+	closer = &set->ways[way];
+	set->keys[way] = 0;
 	barrier();
 	__builtin_memset(&closer->owner, 0, sizeof(closer->owner));
 	owner_of_close(&closer->owner, as_sock(tp));
-	closer->jiffies = now;
-	closer->silence_ms = first_fin ? jiffies_to_ms(silent_jiffies(tp)) : 0;
+	closer->jiffies = bpf_jiffies64();
+	closer->silence = first_fin ? silent_jiffies(tp) : 0;
 	closer->passes = passes;
 	barrier();
-	closer->key = key;
+	set->keys[way] = key;
 }
 
 static __always_inline struct closer *find_closer(const struct sock *sk, __u16 lport)
 {
 	__u64 key = closer_key(sk, lport);
 	struct closer_set *set = closer_set(key);
+	__u32 way = set ? closer_way(set, key) : CLOSER_WAYS;
 
-	if (!set)
-		return NULL;
-	for (__u32 i = 0; i < CLOSER_WAYS; i++)
-		if (set->ways[i].key == key)
-			return &set->ways[i];
-	return NULL;
+	return way < CLOSER_WAYS ? &set->ways[way] : NULL;
 }
 
 static __always_inline void owner_from_closer(struct evidence *e, const struct closer *closer)
@@ -226,8 +221,8 @@ static __always_inline void owner_from_closer(struct evidence *e, const struct c
 	e->owner = closer->owner;
 	e->owner.source = OWNER_CLOSER;
 	e->closed_ms = ms_since(closer->jiffies);
-	if (closer->silence_ms)
-		e->fin_silence_ms = closer->silence_ms;
+	if (closer->silence)
+		e->fin_silence_ms = jiffies_to_ms(closer->silence);
 }
 
 static __always_inline bool closing_state(__u8 state)
