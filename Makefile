@@ -51,8 +51,10 @@ demo: setup-demo ## cause some deaths in a network namespace, and see them named
 	$(Q)$(MAKE) --no-print-directory tcpwhy
 	$(Q)tools/demo.sh
 
-install: tcpwhy ## install to $(DESTDIR)$(PREFIX)/sbin
+install: setup-install ## install to $(DESTDIR)$(PREFIX), with the man page
+	$(Q)$(MAKE) --no-print-directory tcpwhy $(BUILD)/tcpwhy.8
 	$(Q)install -D -s -m 755 tcpwhy $(DESTDIR)$(PREFIX)/sbin/tcpwhy
+	$(Q)install -D -m 644 $(BUILD)/tcpwhy.8 $(DESTDIR)$(PREFIX)/share/man/man8/tcpwhy.8
 
 PREFIX ?= /usr/local
 
@@ -90,7 +92,7 @@ help: ## this
 	$(Q)awk 'BEGIN { FS = ":.*## " } /^##@/ { print "\n" substr($$0, 5) ":" } \
 		/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
-setup-build setup-test setup-demo setup-real:
+setup-build setup-install setup-test setup-demo setup-real:
 	$(Q)tools/setup.sh $(@:setup-%=%)
 
 # ---- building ------------------------------------------------------------------------------------
@@ -98,6 +100,11 @@ setup-build setup-test setup-demo setup-real:
 tcpwhy: $(USER_OBJECTS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -Wl,--gc-sections -o $@ $^ $(LDLIBS)
+
+$(BUILD)/tcpwhy.8: user/tcpwhy.8.scd
+	$(call say,MAN,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)scdoc < $< > $@
 
 $(BUILD)/user/%.o: user/%.c | $(SKELETON)
 	$(call say,CC,$<)
@@ -127,4 +134,4 @@ $(BUILD)/tests/slow-%: tests/slow/%.c
 -include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/tests/*.d)
 
 .PHONY: all run demo install test test-slow test-real test-pristine setup lint format vmlinux clean help \
-	setup-build setup-test setup-demo setup-real
+	setup-build setup-install setup-test setup-demo setup-real

@@ -9,6 +9,7 @@
 set -eu
 
 build='gcc make clang llvm libbpf-dev libelf-dev zlib1g-dev libc6-dev bpftool pkg-config'
+install=scdoc
 demo='iproute2 nftables python3'
 test='bats bats-assert bats-support libcmocka-dev iproute2 nftables procps util-linux python3 redis-server strace tmux
 shellcheck clang-format codespell'
@@ -76,11 +77,12 @@ install()
 
 case "${1-} $#" in
 'build 1') wanted=$build ;;
+'install 1') wanted="$build $install" ;;
 'demo 1') wanted="$build $demo" ;;
-'test 1') wanted="$build $test" ;;
+'test 1') wanted="$build $install $test" ;;
 'real 1') wanted="$build $real" ;;
 *)
-	echo 'usage: tools/setup.sh build|demo|test|real' >&2
+	echo 'usage: tools/setup.sh build|install|demo|test|real' >&2
 	exit 2
 	;;
 esac

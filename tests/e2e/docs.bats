@@ -24,6 +24,19 @@ load lib
 	done
 }
 
+@test "the man page can be made, and has every option and exit status of --help" {
+	local option
+	run scdoc <"$TOP/user/tcpwhy.8.scd"
+	assert_success
+	for option in $("$TCPWHY" --help | sed -nE 's/^ +(-[^ ?V],)? *(--[a-z0-9-]+).*/\2/p'); do
+		[[ $option =~ ^--(help|usage|version)$ ]] || assert_line --regexp "\\\\fB${option//-/\\\\?-}\\\\fR"
+	done
+	for status in 0 1 2 3 4 5 6 7; do
+		assert_line --regexp "^\\\\fB$status\\\\fR$"
+	done
+	assert_line --partial OVERHEAD
+}
+
 @test "the binary needs no shared object" {
 	run ldd "$TCPWHY"
 	assert_output --partial "not a dynamic executable"
