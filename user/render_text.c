@@ -292,26 +292,61 @@ static void text_lost(FILE *out, const struct capture_counts *c)
 		fprintf(out, "%llu records of unknown type or size rejected\n", c->rejected);
 }
 
-/* The verdict's name in the given column, its meaning and remedy beside it. */
-static void text_explanation(FILE *out, enum verdict verdict, int column)
+/* The verdict's name in the given column, its meaning beside it. Returns where that begins. */
+static int text_meaning(FILE *out, enum verdict verdict, int column)
 {
-	const struct verdict_text *text = verdict_text(verdict);
 	int beside = column + VERDICT_WIDTH + 2;
 
 	text_name(out, verdict, VERDICT_WIDTH);
 	fprintf(out, "  ");
-	terminal_wrap(out, text->meaning, beside, beside);
-	if (*text->remedy) {
-		fprintf(out, "\n%*sfix: ", beside, "");
-		terminal_wrap(out, text->remedy, beside + 5, beside + 5);
-	}
+	terminal_wrap(out, verdict_text(verdict)->meaning, beside, beside);
+	fputc('\n', out);
+	return beside;
+}
+
+/* A line beneath it, if there is anything to say. */
+static void text_beneath_meaning(FILE *out, const char *label, const char *words, int column)
+{
+	if (!*words)
+		return;
+	fprintf(out, "%*s%s", column, "", label);
+	column += strlen(label);
+	terminal_wrap(out, words, column, column);
 	fputc('\n', out);
 }
 
-void text_summary(FILE *out, const struct capture_counts *total, uint64_t watched_ns, int verbose)
+#define PROCESSES_SHOWN 5
+
+/* "nginx[812] 20, redis-server[4] 2, 7 of other processes"; nothing if none is known. */
+static void format_processes(char *out, size_t size, const struct tally *tally,
+			     enum verdict verdict)
+{
+	struct share top[PROCESSES_SHOWN];
+	char process[PROCESS_SIZE];
+	const char *separator = "";
+	uint64_t others;
+	size_t n = tally_top(tally, verdict, top, PROCESSES_SHOWN, &others);
+	FILE *list = fmemopen(out, size, "w");
+
+	if (!list)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		format_process(process, sizeof(process), &top[i].owner);
+		fprintf(list, "%s%s %" PRIu64, separator, process, top[i].n);
+		separator = ", ";
+	}
+	if (others)
+		fprintf(list, "%s%" PRIu64 " of other processes", separator, others);
+	fclose(list);
+}
+
+void text_summary(FILE *out, const struct capture_counts *total, const struct tally *tally,
+		  uint64_t watched_ns, int verbose)
 {
 	const struct counts *c = &total->counts;
 	struct totals t = add_up(c);
+	char processes[PROCESSES_SHOWN * (PROCESS_SIZE + 24) + 64] = "";
+	int beside;
 
 	fprintf(out,
 		"tcpwhy: in %.1f s: %" PRIu64 " deaths (%" PRIu64 " orderly), %" PRIu64
@@ -325,7 +360,10 @@ void text_summary(FILE *out, const struct capture_counts *total, uint64_t watche
 		if (!c->verdict[v])
 			continue;
 		fprintf(out, "%9llu  ", c->verdict[v]);
-		text_explanation(out, v, 11);
+		beside = text_meaning(out, v, 11);
+		format_processes(processes, sizeof(processes), tally, v);
+		text_beneath_meaning(out, "by: ", processes, beside);
+		text_beneath_meaning(out, "fix: ", verdict_text(v)->remedy, beside);
 	}
 	text_lost(out, total);
 	if (verbose)
@@ -345,6 +383,6 @@ void text_verdicts(FILE *out)
 			fprintf(out, "%s%s:\n", v ? "\n" : "", verdict_group_name(group));
 		}
 		fprintf(out, "  ");
-		text_explanation(out, v, 2);
+		text_beneath_meaning(out, "fix: ", text->remedy, text_meaning(out, v, 2));
 	}
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "capture.h"
+#include "tally.h"
 #include "verdict.h"
 
 /*
@@ -22,8 +23,9 @@ void text_interval_head(FILE *out);
 /* One row: what was added in an interval, then each verdict that occurred as name=count. */
 void text_interval(FILE *out, const struct capture_counts *added);
 
-/* What happened in all, with the remedies. */
-void text_summary(FILE *out, const struct capture_counts *total, uint64_t watched_ns, int verbose);
+/* What happened in all: each verdict with the processes that had most of it, and its remedy. */
+void text_summary(FILE *out, const struct capture_counts *total, const struct tally *tally,
+		  uint64_t watched_ns, int verbose);
 
 /* Every verdict with its meaning and remedy, by group. */
 void text_verdicts(FILE *out);

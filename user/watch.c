@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "render_text.h"
 #include "settle.h"
+#include "tally.h"
 
 #define SECOND        1000000000ULL
 #define LOOK_SOON     (20 * SECOND / 1000) /* at the listeners, while an accept queue is full */
@@ -30,6 +31,7 @@ struct watch {
 	FILE *out;            /* for lines and counters: stdout, or stderr if a command has it */
 	struct capture *capture;
 	struct settle *settle;
+	struct tally *tally;
 	int epoll, signals;     /* file descriptors */
 	unsigned int processes; /* of -p, that have not ended */
 	uint64_t started, ends; /* CLOCK_MONOTONIC, ns */
@@ -75,6 +77,7 @@ static void show_evidence(void *ctx, const struct evidence *e, const struct evid
 	/* What it replaces may have been wanted where it is not itself: settle.h. */
 	if (!filter_wants_verdict(&w->filter, classify(&e->facts)))
 		return;
+	tally_add(w->tally, classify(&e->facts), &e->owner, e->count);
 	if (!w->options->interval_ns)
 		text_evidence(w->out, e, other);
 }
@@ -272,7 +275,8 @@ static void finish(struct watch *w)
 	take_records(w, true);
 	flush_output(w);
 	if (!w->reader_gone && !capture_read_counts(w->capture, &total))
-		text_summary(stderr, &total, monotonic_ns() - w->started, w->options->verbose);
+		text_summary(stderr, &total, w->tally, monotonic_ns() - w->started,
+			     w->options->verbose);
 }
 
 /* ---- setting up -------------------------------------------------------------------------- */
@@ -358,7 +362,8 @@ static int open_watch(struct watch *w, struct failure *why)
 	w->signals = open_signals();
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
 	w->settle = settle_new(show_evidence, find_holders, w);
-	if (w->signals < 0 || w->epoll < 0 || !w->settle)
+	w->tally = tally_new();
+	if (w->signals < 0 || w->epoll < 0 || !w->settle || !w->tally)
 		return failed(why, EXIT_FAILED, "cannot set up: %s", strerror(errno));
 	if (watch_processes(w, why))
 		return -1;
@@ -385,6 +390,7 @@ static void close_watch(struct watch *w)
 {
 	capture_close(w->capture);
 	settle_free(w->settle);
+	tally_free(w->tally);
 	close(w->epoll);
 	close(w->signals);
 }

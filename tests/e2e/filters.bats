@@ -47,6 +47,18 @@ late-data-time-wait	one	$N"
 	assert_seen <<<"$UNREAD"
 }
 
+@test "the summary says whose they were" {
+	start_tcpwhy
+	both listen
+	both open $N
+	both unread
+	sleep 0.15
+	stop_tcpwhy
+	run cat "$ERR"
+	assert_line --regexp "^ +by: .*\bone\[$PAIR_one_PID\] $N\b"
+	assert_line --regexp "^ +by: .*\btwo\[$PAIR_two_PID\] $N\b"
+}
+
 @test "-P sees incidents without a socket on its port only" {
 	start_tcpwhy -P 8100
 	both refused $N
