@@ -15,6 +15,7 @@ test='bats bats-assert bats-support libcmocka-dev iproute2 nftables procps util-
 shellcheck clang-format codespell'
 real='bats bats-assert bats-support curl golang-github-go-sql-driver-mysql-dev golang-go haproxy hping3 iproute2
 mariadb-client mariadb-server nftables nginx-light procps python3 redis-server redis-tools util-linux'
+vm='busybox-static cpio kmod qemu-system-x86 xz-utils zstd' # virtiofsd comes with qemu-system-common
 
 policy=/usr/sbin/policy-rc.d # asked by package scripts before they start a service: invoke-rc.d(8)
 own_policy=
@@ -81,8 +82,9 @@ case "${1-} $#" in
 'demo 1') wanted="$build $demo" ;;
 'test 1') wanted="$build $install $test" ;;
 'real 1') wanted="$build $real" ;;
+'vm 1') wanted="$build $install $test $vm" ;;
 *)
-	echo 'usage: tools/setup.sh build|install|demo|test|real' >&2
+	echo 'usage: tools/setup.sh build|install|demo|test|real|vm' >&2
 	exit 2
 	;;
 esac
