@@ -71,6 +71,10 @@ test-real: setup-real ## haproxy, MariaDB, nginx, redis, Go, curl
 	$(Q)$(MAKE) --no-print-directory tcpwhy
 	$(Q)tests/run.sh real
 
+test-vm: setup-vm ## the end-to-end tests under other kernels, in qemu (KERNEL=6.1 TESTS=tests/e2e/deaths.bats)
+	$(Q)$(MAKE) --no-print-directory tcpwhy
+	$(Q)tests/vm/run.sh $(KERNEL)
+
 test-pristine: ## make run and make test in a fresh Debian root (debootstrap)
 	$(Q)tools/test-pristine.sh
 
@@ -92,7 +96,7 @@ help: ## this
 	$(Q)awk 'BEGIN { FS = ":.*## " } /^##@/ { print "\n" substr($$0, 5) ":" } \
 		/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
-setup-build setup-install setup-test setup-demo setup-real:
+setup-build setup-install setup-test setup-demo setup-real setup-vm:
 	$(Q)tools/setup.sh $(@:setup-%=%)
 
 # ---- building ------------------------------------------------------------------------------------
@@ -133,5 +137,5 @@ $(BUILD)/tests/slow-%: tests/slow/%.c
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/tests/*.d)
 
-.PHONY: all run demo install test test-slow test-real test-pristine setup lint format vmlinux clean help \
-	setup-build setup-install setup-test setup-demo setup-real
+.PHONY: all run demo install test test-slow test-real test-vm test-pristine setup lint format vmlinux clean help \
+	setup-build setup-install setup-test setup-demo setup-real setup-vm

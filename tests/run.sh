@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Runs the quick tests, in the order of the layers, and sums up: "N passed, N failed, N skipped".
-# Arguments choose among: unit e2e (without any, these two), slow, and real. Exit status 0 only if
-# nothing failed.
+# Arguments choose among: unit e2e (without any, these two), slow, and real; or are bats files. Exit
+# status 0 only if nothing failed.
 
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
@@ -79,7 +79,10 @@ real() {
 
 for suite in "${@:-unit e2e}"; do
 	for one in $suite; do
-		"$one"
+		case $one in
+		*.bats) run_bats "$one" ;;
+		*) "$one" ;;
+		esac
 	done
 done
 

@@ -103,9 +103,9 @@ kill_tcpwhy() {
 	[ -z "${WATCHER-}" ] || kill -KILL "$WATCHER" 2>/dev/null || true
 }
 
-# wait_for SECONDS COMMAND... : until it succeeds
+# wait_for SECONDS COMMAND... : until it succeeds. Where all is slow, as in an emulator, TEST_SLOWDOWN says how many times.
 wait_for() {
-	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	local end=$((${EPOCHREALTIME/./} + $1 * ${TEST_SLOWDOWN:-1} * 1000000))
 	shift
 	until "$@" 2>/dev/null; do
 		((${EPOCHREALTIME/./} < end)) || return 1
@@ -169,6 +169,6 @@ tell() {
 	local -n in=PAIR_$1_IN out=PAIR_$1_OUT
 	local answer
 	echo "${*:2}" >&"$in"
-	read -r -t 20 answer <&"$out"
+	read -r -t $((20 * ${TEST_SLOWDOWN:-1})) answer <&"$out"
 	assert_equal "$*: $answer" "$*: ok"
 }

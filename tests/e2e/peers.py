@@ -37,6 +37,7 @@ DATA = b"x" * 45
 FILLERS = 2         # an accept queue with backlog 1 holds two: it is full when len > backlog
 TABLE = "inet why_peers"
 JIFFY_MS = 4        # at HZ=250, as Debian's kernels have it
+SLOWDOWN = int(os.environ.get("TEST_SLOWDOWN", 1))  # of the machine, if it is an emulator: multiplies time-outs
 
 # States as in include/net/tcp_states.h
 ESTABLISHED, SYN_SENT, FIN_WAIT1, FIN_WAIT2, TIME_WAIT, CLOSE = 1, 2, 4, 5, 6, 7
@@ -62,6 +63,7 @@ class Skip(Exception):
 
 def until(condition, what, seconds=20):
     """Waits until condition() is true; what: that for which we wait, for the message (or a function giving it)."""
+    seconds *= SLOWDOWN
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -966,7 +968,7 @@ def arguments():
     sub = verbs.choices["run"]
     sub.add_argument("-f", dest="family", choices=FAMILIES, default="4")
     sub.add_argument("-p", dest="port", type=int, default=7000)
-    sub.add_argument("-t", dest="seconds", type=int, default=60)
+    sub.add_argument("-t", dest="seconds", type=int, default=60 * SLOWDOWN)
     return parser.parse_args()
 
 

@@ -1,0 +1,70 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Runs the end-to-end tests, as they are, under other kernels; a table of kernels and verdicts comes out.
+#
+#     tests/vm/run.sh [RELEASE...]     without any, all that can be had
+#
+# TESTS are the files to run there, or what tests/run.sh takes (e2e). What is said under each kernel is kept in
+# $VM_CACHE/results, and the table beside it, in table.md. Exit status 0 only if nothing failed.
+
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit
+
+cache=${VM_CACHE:-build/vm}
+results=$cache/results
+read -ra tests <<<"${TESTS:-e2e}"
+export VM_SECONDS=${VM_SECONDS:-7200} # all tests of one kernel
+slowdown=${TEST_SLOWDOWN:-6}          # of the emulation, which makes time-outs longer
+
+passed=0 failed=0 skipped=0
+
+count()
+{
+	grep -cE "$2" "$1"
+}
+
+# one RELEASE : the tests, or why there can be none
+one()
+{
+	local log=$results/$1.tap status=0 bad
+	echo "== Linux $1"
+	# shellcheck disable=SC2016
+	tools/vm run "$1" sh -c 'echo "# $(uname -r)"; ./tcpwhy -d 1' >"$log" 2>&1 || status=$?
+	cat "$log"
+	if ((status)); then
+		echo "not ok tcpwhy starts (exit status $status)" | tee -a "$log"
+	else
+		echo "ok tcpwhy starts" | tee -a "$log"
+		tools/vm run "$1" env "TEST_SLOWDOWN=$slowdown" tests/run.sh "${tests[@]}" 2>&1 | tee -a "$log"
+		status=${PIPESTATUS[0]}
+		# the guest itself may have failed, or stopped half way
+		((status < 2)) || echo "not ok the tests come to an end (exit status $status)" | tee -a "$log"
+	fi
+	skipped=$((skipped + $(count "$log" '^ok .*# (SKIP|skip)')))
+	passed=$((passed + $(grep -E '^ok ' "$log" | grep -vcE '# (SKIP|skip)')))
+	bad=$(count "$log" '^not ok ')
+	failed=$((failed + bad))
+	((status == 0 || bad)) || { echo "not ok tests (exit status $status)" | tee -a "$log"; failed=$((failed + 1)); }
+}
+
+mkdir -p "$results" || exit
+if (($#)); then
+	kernels=("$@")
+else
+	mapfile -t kernels < <(tools/vm list -q)
+	((${#kernels[@]})) || exit 1
+	rm -f "$results"/*.tap
+fi
+
+logs=()
+for kernel in "${kernels[@]}"; do
+	one "$kernel"
+	logs+=("$results/$kernel.tap")
+done
+
+echo
+/usr/bin/python3 tests/vm/table.py "${logs[@]}" | tee "$results/table.md"
+echo
+echo "$passed passed, $failed failed, $skipped skipped"
+((failed == 0))
