@@ -17,8 +17,8 @@ import sys
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PEERS = TOP / "tests/e2e/peers.py"
-OK, SKIPPED, FAILED, NO_START, NOT_RUN = "ok", "skipped", "**failed**", "no start", "–"
-WORST = [FAILED, NO_START, NOT_RUN, SKIPPED, OK]
+OK, SKIPPED, FAILED, NOT_CAUSED, NO_START, NOT_RUN = "ok", "skipped", "**failed**", "**not caused**", "no start", "–"
+WORST = [FAILED, NOT_CAUSED, NO_START, NOT_RUN, SKIPPED, OK]
 
 
 def peers(*args):
@@ -37,15 +37,18 @@ class Log:
         self.release = path.name.removesuffix(".tap")
         self.kernel = self.release
         self.results, self.others, self.starts = {}, [], True
+        latest = None
         for line in path.read_text(errors="replace").splitlines():
             if re.match(r"# \d+\.\d+.*", line) and self.kernel == self.release:
                 self.kernel = line[2:]
             test = re.match(r"(not ok|ok)(?: \d+)? (.*)", line)
             if test:
-                self.take(test[1] == "ok", test[2], names)
+                latest = self.take(test[1] == "ok", test[2], names)
+            elif re.match(r"# actual .*: \d+ peers.py: ", line) and self.results.get(latest) == FAILED:
+                self.results[latest] = NOT_CAUSED
 
     def take(self, ok, what, names):
-        """A test of any file; its result, if it is of a scenario."""
+        """A test of any file, which may be that of a scenario. Returns the name of it."""
         result = FAILED if not ok else SKIPPED if re.search("# skip", what, re.I) else OK
         name = what.partition(":")[0]
         if what.startswith("tcpwhy starts"):    # tests/vm/run.sh
@@ -54,6 +57,7 @@ class Log:
             self.results[name] = result
         elif result != OK:
             self.others.append(f"{what}: {result}")
+        return name
 
     def scenario(self, name):
         return self.results.get(name, NOT_RUN if self.starts else NO_START)
@@ -88,6 +92,7 @@ def main():
     print(f"Made by `make test-vm` of {revision()} on {datetime.date.today()}. Each kernel is Debian's, in qemu without KVM:")
     print(", ".join(log.kernel for log in logs) + ".\n")
     print(f"`{OK}`: all scenarios that must cause it, over IPv4, IPv6 and mapped addresses, 23 times each;")
+    print(f"{FAILED}: tcpwhy said something else; {NOT_CAUSED}: the test did not bring it about, so nothing is known;")
     print(f"`{NO_START}`: tcpwhy does not start, see below; `{NOT_RUN}`: not run.\n")
     table("verdict", [(verdict, [log.verdict(causes[verdict]) for log in logs]) for verdict in sorted(causes)], logs)
     table("scenario", [(name, [log.scenario(name) for log in logs]) for name in known], logs)
