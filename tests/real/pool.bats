@@ -112,7 +112,7 @@ one_reused_too_late() {
 
 # remedy VERDICT : what the summary says to do
 remedy() {
-	grep -A1 " $1 " "$ERR" | sed -n 's/.* fix: //p'
+	sed -n "/ $1 /,/ fix: /s/.* fix: //p" "$ERR"
 }
 
 # Some come in time, some cross the FIN, some come a few ms later; on a busy machine nginx may be late for all. A request
