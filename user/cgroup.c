@@ -5,13 +5,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/magic.h>
+#include <mntent.h>
 #include <search.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -186,25 +186,26 @@ static void walk(int fd, char path[PATH_MAX], size_t len)
 	closedir(dir);
 }
 
-/* Where it is mounted: in the usual place, or beside the hierarchies of version 1. NULL: nowhere.
- */
-static const char *mount_point(void)
+void cgroup_find_root(char *root, size_t size)
 {
-	static const char *const places[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
-	struct statfs fs;
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	struct mntent *mount;
 
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		if (!statfs(places[i], &fs) && fs.f_type == CGROUP2_SUPER_MAGIC)
-			return places[i];
-	return NULL;
+	*root = '\0';
+	while (mounts && !*root && (mount = getmntent(mounts)))
+		if (!strcmp(mount->mnt_type, "cgroup2"))
+			snprintf(root, size, "%s", mount->mnt_dir);
+	if (mounts)
+		endmntent(mounts);
 }
 
 void cgroup_learn_all(void)
 {
-	const char *root = mount_point();
-	int fd = root ? open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	char path[PATH_MAX] = "";
+	char root[PATH_MAX], path[PATH_MAX] = "";
+	int fd;
 
+	cgroup_find_root(root, sizeof(root));
+	fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0)
 		walk(fd, path, 0);
 }

@@ -7,6 +7,7 @@
 #define TCPWHY_CGROUP_H
 
 #include <linux/types.h>
+#include <stddef.h>
 
 #define CGROUP_NAME_LEN 64
 
@@ -26,6 +27,9 @@ struct cgroup_home {
  * counts, or else the innermost unit.
  */
 void cgroup_parse(struct cgroup_home *home, const char *path);
+
+/* Where the file system of version 2 is mounted; "" if it is not. */
+void cgroup_find_root(char *root, size_t size);
 
 /* Learns what is there now, so that it is known also when it is gone. */
 void cgroup_learn_all(void);

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/nsfs.h>
-#include <mntent.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "cgroup.h"
 #include "number.h"
 
 #define ITEM_SIZE  256 /* what is longer than any item that can be good is cut, and refused */
@@ -281,25 +281,11 @@ static bool is_cgroup(const char *path)
 	return !statfs(path, &fs) && fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
-/* Where the cgroup file system of version 2 is mounted, "" if it is not. */
-static void find_cgroup_root(char *root, size_t size)
-{
-	FILE *mounts = setmntent("/proc/self/mounts", "re");
-	struct mntent *mount;
-
-	*root = '\0';
-	while (mounts && !*root && (mount = getmntent(mounts)))
-		if (!strcmp(mount->mnt_type, "cgroup2"))
-			snprintf(root, size, "%s", mount->mnt_dir);
-	if (mounts)
-		endmntent(mounts);
-}
-
 int filter_set_cgroup(struct filter *f, const char *text, struct failure *why)
 {
 	char root[PATH_MAX / 2];
 
-	find_cgroup_root(root, sizeof(root));
+	cgroup_find_root(root, sizeof(root));
 	snprintf(f->cgroup, sizeof(f->cgroup), "%s", text);
 	if (*text != '/' || !is_cgroup(text))
 		snprintf(f->cgroup, sizeof(f->cgroup), "%s/%s", root, text);
