@@ -13,6 +13,7 @@
 #include "owner.h"
 
 const volatile bool watch_errors = false; /* --errors */
+const volatile __u32 recvmsg_args = 5;    /* of tcp_recvmsg() */
 
 /* ---- send and receive ------------------------------------------------------------------------ */
 
@@ -85,27 +86,10 @@ static __always_inline __u64 fd_key(__u32 fd)
 	return bpf_get_current_pid_tgid() >> 32 << 32 | fd;
 }
 
-static __always_inline void tuple_by_probe(struct tuple *t, const struct sock *sk)
-{
-	const struct inet_sock *inet = (const struct inet_sock *)sk;
-	const struct sock_common *common = &sk->__sk_common;
-
-	t->family = BPF_CORE_READ(common, skc_family);
-	t->lport = bpf_ntohs(BPF_CORE_READ(inet, inet_sport));
-	t->rport = bpf_ntohs(BPF_CORE_READ(common, skc_dport));
-	if (t->family == AF_INET6) {
-		BPF_CORE_READ_INTO(&t->laddr, common, skc_v6_rcv_saddr);
-		BPF_CORE_READ_INTO(&t->raddr, common, skc_v6_daddr);
-	} else {
-		*(__u32 *)t->laddr = BPF_CORE_READ(common, skc_rcv_saddr);
-		*(__u32 *)t->raddr = BPF_CORE_READ(common, skc_daddr);
-	}
-}
-
 /* Before close(): remember the descriptor as a socket's, or forget that it once was one. */
 static __always_inline void on_close_fd(__u32 fd)
 {
-	struct file *file = open_file(bpf_get_current_task_btf(), fd);
+	struct file *file = open_file((const void *)bpf_get_current_task(), fd);
 	struct closed_fd closed = {};
 	__u64 key = fd_key(fd);
 	struct sock *sk;
@@ -114,12 +98,12 @@ static __always_inline void on_close_fd(__u32 fd)
 		return;
 	sk = tcp_of_file(file);
 	if (sk)
-		tuple_by_probe(&closed.tuple, sk);
+		tuple_of_sock(&closed.tuple, sk, local_port_of(sk));
 	if (!sk || !pass_tuple(&closed.tuple) || !pass_netns(sk) || !pass_cgroup(sk)) {
 		bpf_map_delete_elem(&closed_fds, &key);
 		return;
 	}
-	closed.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	closed.netns = netns_of_sock(sk);
 	closed.closed_ns = bpf_ktime_get_ns();
 	bpf_map_update_elem(&closed_fds, &key, &closed, BPF_ANY);
 }

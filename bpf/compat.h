@@ -6,10 +6,17 @@
 #ifndef TCPWHY_COMPAT_H
 #define TCPWHY_COMPAT_H
 
+#include "kernel_features.h"
+
+/* Bits by enum feature. */
+const volatile __u32 features = 0;
+
+#define offers(feature) (features >> FEATURE_##feature & 1)
+
 /* The inode of the socket's file. sk_ino came in 6.17; before, it is beside the struct socket. */
-static __always_inline __u64 sock_inode(struct sock *sk)
+static __always_inline __u64 sock_inode(const struct sock *sk)
 {
-	struct socket *socket = sk->sk_socket;
+	struct socket *socket = BPF_CORE_READ(sk, sk_socket);
 
 	if (!socket)
 		return 0;
@@ -34,6 +41,65 @@ static __always_inline bool netns_is_gone(const struct net *net)
 		return BPF_CORE_READ(older, count.refs.counter) == 0;
 	return false;
 }
+
+/* The cgroup of a socket (v2). Before 5.15 it shared its place with classid and prioid, bit 0. */
+struct sock_cgroup_data___5_10 {
+	__u64 val;
+} __attribute__((preserve_access_index));
+
+static __always_inline struct cgroup *cgroup_of_sock(const struct sock *sk)
+{
+	const struct sock_cgroup_data___5_10 *older = (const void *)&sk->sk_cgrp_data;
+	__u64 value;
+
+	if (!bpf_core_field_exists(older->val))
+		return BPF_CORE_READ(sk, sk_cgrp_data.cgroup);
+	value = BPF_CORE_READ(older, val);
+	return value & 1 ? NULL : (struct cgroup *)(value & ~3ULL);
+}
+
+/* Before 6.1 a cgroup knew the numbers of its ancestors, not their addresses. */
+struct cgroup___6_0 {
+	int level;
+	__u64 ancestor_ids[];
+} __attribute__((preserve_access_index));
+
+#define CGROUP_LEVELS_MAX 16
+
+static __always_inline __u64 ancestor_id(const struct cgroup *cgroup, __u32 level)
+{
+	const struct cgroup___6_0 *older = (const void *)cgroup;
+	struct cgroup *const *ancestors = &cgroup->ancestors[0], *ancestor = NULL;
+	__u64 id = 0;
+
+	if (bpf_core_field_exists(older->ancestor_ids)) {
+		const __u64 *ids = &older->ancestor_ids[0];
+
+		bpf_probe_read_kernel(&id, sizeof(id), &ids[level]);
+		return id;
+	}
+	bpf_probe_read_kernel(&ancestor, sizeof(ancestor), &ancestors[level]);
+	return BPF_CORE_READ(ancestor, kn, id);
+}
+
+/* Is it the cgroup of this number, or below it? For up to CGROUP_LEVELS_MAX levels. */
+static __always_inline bool cgroup_is_below(const struct cgroup *cgroup, __u64 id)
+{
+	__u32 level = BPF_CORE_READ(cgroup, level);
+
+	for (__u32 i = 0; i < CGROUP_LEVELS_MAX; i++) {
+		if (i > level)
+			return false;
+		if (ancestor_id(cgroup, i) == id)
+			return true;
+	}
+	return false;
+}
+
+/* To 6.9: what a SYN found in TIME_WAIT. */
+struct tcp_skb_cb___6_9 {
+	__u32 tcp_tw_isn;
+} __attribute__((preserve_access_index));
 
 /* System calls as a task's saved registers show them. */
 #if defined(__TARGET_ARCH_x86)

@@ -33,8 +33,8 @@ static __always_inline bool is_socket(const struct file *file)
 	return (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) == S_IFSOCK;
 }
 
-/* The TCP socket in a file, or NULL. */
-static __always_inline struct sock *tcp_of_file(const struct file *file)
+/* The socket of the internet families in a file, or NULL. */
+static __always_inline struct sock *inet_of_file(const struct file *file)
 {
 	struct socket *socket;
 	struct sock *sk;
@@ -45,9 +45,24 @@ static __always_inline struct sock *tcp_of_file(const struct file *file)
 	socket = BPF_CORE_READ(file, private_data);
 	sk = BPF_CORE_READ(socket, sk);
 	family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	if (family != AF_INET && family != AF_INET6)
-		return NULL;
-	return BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP ? sk : NULL;
+	return family == AF_INET || family == AF_INET6 ? sk : NULL;
+}
+
+/* That of TCP, or NULL. */
+static __always_inline struct sock *tcp_of_file(const struct file *file)
+{
+	struct sock *sk = inet_of_file(file);
+
+	return sk && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP ? sk : NULL;
+}
+
+/* That of TCP or MPTCP, or NULL. */
+static __always_inline struct sock *stream_of_file(const struct file *file)
+{
+	struct sock *sk = inet_of_file(file);
+	__u16 protocol = sk ? BPF_CORE_READ(sk, sk_protocol) : 0;
+
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP ? sk : NULL;
 }
 
 #endif

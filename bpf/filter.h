@@ -12,6 +12,7 @@
 #ifndef TCPWHY_FILTER_H
 #define TCPWHY_FILTER_H
 
+#include "compat.h"
 #include "filter_settings.h"
 #include "sock.h"
 
@@ -85,12 +86,11 @@ static __always_inline bool pass_netns(const struct sock *sk)
 	return !filter_netns || BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum) == filter_netns;
 }
 
-/* A connection, or what a listener did without a segment that caused it. */
 static __always_inline bool pass_ends(struct tcp_sock *tp)
 {
 	struct tuple t = {};
 
-	if (filter_ports && !pass_ports(local_port(tp), remote_port(as_sock(tp))))
+	if (filter_ports && !pass_ports(local_port(tp), remote_port(tp)))
 		return false;
 	if (!pass_netns(as_sock(tp)))
 		return false;
@@ -104,6 +104,7 @@ static __always_inline bool pass_ends(struct tcp_sock *tp)
 
 __u64 cgroup_address = 0; /* --cgroup: struct cgroup, which user space holds; 0 = not known yet */
 __u32 cgroup_level = 0;   /* how far below the root it is */
+__u64 cgroup_id = 0;      /* the inode of its directory, where no iterator finds it */
 
 /* A full socket or a listener: that of the process which made it, or its listener. */
 static __always_inline bool pass_cgroup(const struct sock *sk)
@@ -113,7 +114,9 @@ static __always_inline bool pass_cgroup(const struct sock *sk)
 
 	if (!filter_cgroup)
 		return true;
-	cgroup = BPF_CORE_READ(sk, sk_cgrp_data.cgroup);
+	cgroup = cgroup_of_sock(sk);
+	if (!offers(cgroup_iterator))
+		return cgroup_is_below(cgroup, cgroup_id);
 	if (BPF_CORE_READ(cgroup, level) < (int)cgroup_level)
 		return false;
 	ancestors = &cgroup->ancestors[0];
@@ -149,6 +152,22 @@ struct {
 	__type(value, __u8);
 } watched SEC(".maps");
 
+/* The same where there is no socket storage: by address, until the socket is freed. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, __u8);
+} watched_addresses SEC(".maps");
+
+/* And what their listeners hand on, by port_key(). */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u64);
+	__type(value, __u8);
+} watched_ports SEC(".maps");
+
 static __always_inline bool is_watched(__u32 tgid)
 {
 	return filter_processes && bpf_map_lookup_elem(&processes, &tgid);
@@ -171,36 +190,82 @@ static __always_inline bool is_listening(struct tcp_sock *tp)
 	return as_sock(tp)->__sk_common.skc_state == BPF_TCP_LISTEN;
 }
 
-/* A watched process connects it, listens on it, uses it, or closes it. */
+/* Listeners of a network namespace and port. */
+static __always_inline __u64 port_key(const struct sock *sk)
+{
+	return (__u64)netns_of_sock(sk) << 16 | local_port_of(sk);
+}
+
+static __always_inline __u8 *value_by_key(void *map, __u64 key, bool add)
+{
+	__u8 none = 0;
+
+	if (add)
+		bpf_map_update_elem(map, &key, &none, BPF_NOEXIST);
+	return bpf_map_lookup_elem(map, &key);
+}
+
+/* As enum holder; NULL: nothing is known of it. */
+static __always_inline __u8 *holder_of(struct tcp_sock *tp, bool add)
+{
+	if (offers(socket_storage))
+		return bpf_sk_storage_get(&watched, tp, NULL,
+					  add ? BPF_SK_STORAGE_GET_F_CREATE : 0);
+	return value_by_key(&watched_addresses, (__u64)tp, add);
+}
+
+/* A watched process connects it, uses it, or closes it. */
 static __always_inline void watch_sock(struct tcp_sock *tp)
 {
-	__u8 *holder = bpf_sk_storage_get(&watched, tp, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	__u8 *holder = holder_of(tp, true);
 
 	if (holder && *holder != HELD)
 		*holder = HELD;
 }
 
-/* A process holds a descriptor of it. */
-static __always_inline void note_holder(struct tcp_sock *tp, __u32 tgid)
+/* A listener's children get what it has; without socket storage, what those of its port have. */
+static __always_inline void hand_on(struct tcp_sock *listener, __u8 holder)
 {
-	__u8 found = is_watched(tgid) ? HELD : is_listening(tp) ? SHARED : 0, *holder;
+	__u8 *handed_on = offers(socket_storage)
+				  ? holder_of(listener, true)
+				  : value_by_key(&watched_ports, port_key(as_sock(listener)), true);
 
-	if (!filter_processes || !found)
-		return;
-	holder = bpf_sk_storage_get(&watched, tp, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (holder)
-		*holder |= found;
+	if (handed_on)
+		*handed_on |= holder;
 }
 
-/* A full socket or a listener: a watched process's, or in its hands right now. */
+static __always_inline void inherit_holder(struct tcp_sock *child)
+{
+	__u8 *inherited, *holder;
+
+	if (!filter_processes || offers(socket_storage))
+		return;
+	inherited = value_by_key(&watched_ports, port_key(as_sock(child)), false);
+	if (!inherited)
+		return;
+	holder = holder_of(child, true);
+	if (holder)
+		*holder = *inherited;
+}
+
+/* It has been freed, and its address will be another's. */
+static __always_inline void forget_holder(const struct sock *sk)
+{
+	__u64 address = (__u64)sk;
+
+	if (filter_processes && !offers(socket_storage))
+		bpf_map_delete_elem(&watched_addresses, &address);
+}
+
+/* A connection: a watched process's, or in its hands right now. */
 static __always_inline bool pass_process(struct tcp_sock *tp)
 {
 	const __u8 *holder;
 
 	if (!filter_processes)
 		return true;
-	holder = bpf_sk_storage_get(&watched, tp, NULL, 0);
-	if (holder && (*holder == HELD || (*holder & HELD && is_listening(tp))))
+	holder = holder_of(tp, false);
+	if (holder && *holder == HELD)
 		return true;
 	return as_sock(tp)->sk_lock.owned && current_is_watched();
 }
@@ -228,12 +293,6 @@ static __always_inline struct tcp_sock *passing_sock(struct sock *sk)
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 
 	return tp && pass_sock(tp) ? tp : NULL;
-}
-
-/* A listener: may what a segment did to it pass? The other end is the segment's. */
-static __always_inline bool pass_at_listener(struct tcp_sock *tp, const struct tuple *segment)
-{
-	return pass_netns(as_sock(tp)) && pass_tuple(segment) && pass_owner(tp);
 }
 
 #endif

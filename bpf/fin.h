@@ -25,7 +25,8 @@ static __always_inline void remember_fin(struct tcp_sock *tp)
 	__u32 jiffies = silent_jiffies(tp);
 	__u32 *silence;
 
-	if ((__u64)jiffies * tick_us < WORTH_REMEMBERING_US || !pass_sock(tp))
+	if ((__u64)jiffies * tick_us < WORTH_REMEMBERING_US || !offers(socket_storage) ||
+	    !pass_sock(tp))
 		return;
 	silence = bpf_sk_storage_get(&fin_silences, tp, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (silence)
@@ -34,8 +35,11 @@ static __always_inline void remember_fin(struct tcp_sock *tp)
 
 static __always_inline void recall_fin(struct evidence *e, struct tcp_sock *tp)
 {
-	__u32 *silence = bpf_sk_storage_get(&fin_silences, tp, NULL, 0);
+	__u32 *silence;
 
+	if (!offers(socket_storage))
+		return;
+	silence = bpf_sk_storage_get(&fin_silences, tp, NULL, 0);
 	if (silence)
 		e->fin_silence_ms = *silence;
 }

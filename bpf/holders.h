@@ -43,6 +43,26 @@ static __always_inline bool holds(const struct searched *s, const struct file *f
 	       files_of(s->task) == s->files;
 }
 
+/*
+ * An iterator holds the file while it is looked at: if its process closes it now, that is to be
+ * told to its name, see note_let_go().
+ */
+static __always_inline void search_held_file(const struct task_struct *task,
+					     const struct file *file, __u32 fd)
+{
+	__u64 socket = (__u64)BPF_CORE_READ(file, private_data);
+	struct wanted *w = bpf_map_lookup_elem(&wanted, &socket);
+	struct owner owner = {};
+
+	note_held(task, file, fd, (__u64)stream_of_file(file));
+	if (!w || w->owner.pid || BPF_CORE_READ(file, f_inode, i_ino) != w->inode)
+		return;
+	owner_of_task(&owner, task);
+	owner.source = OWNER_FD;
+	w->owner = owner;
+	wanted_left--;
+}
+
 static long search_file(__u32 i, struct searched *s)
 {
 	struct file *file = batch[i & (BATCH - 1)];

@@ -10,16 +10,24 @@
 #include "holders.h"
 #include "listeners.h"
 
+/*
+ * Iterators come with pointers that the verifier trusts, but what a file leads to is trusted only
+ * with bpf_sock_from_file(). Without it, sockets are looked up a second time, see find_subflows.
+ */
+
 /* ---- sockets --------------------------------------------------------------------------------- */
 
-/* What processes have of MPTCP, by its address: the subflows are found by it. */
+/*
+ * Sockets that descriptors lead to, by address, and by whom they are held: those of MPTCP, whose
+ * subflows are found by it; and those of TCP that must be found again.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 65536);
-	__type(key, __u64); /* struct mptcp_sock */
+	__type(key, __u64); /* struct sock */
 	__type(value, struct owner);
-} message_socks SEC(".maps");
+} held_socks SEC(".maps");
 
 /* Where they are: the inodes of network namespaces, and for each a process by which to get there.
  */
@@ -29,29 +37,36 @@ struct {
 	__uint(max_entries, 65536);
 	__type(key, __u32);
 	__type(value, __u32);
-} mptcp_namespaces SEC(".maps");
+} held_namespaces SEC(".maps");
 
-static __always_inline void found_message_sock(struct sock *sk, const struct owner *owner)
+static __always_inline void find_again(const struct sock *sk, const struct owner *owner)
 {
 	__u32 netns = netns_of_sock(sk);
 	__u64 key = (__u64)sk;
 
-	if (sk->__sk_common.skc_state != BPF_TCP_LISTEN && !is_watched(owner->pid))
+	if (BPF_CORE_READ(sk, __sk_common.skc_state) != BPF_TCP_LISTEN && !is_watched(owner->pid))
 		return;
-	bpf_map_update_elem(&message_socks, &key, owner, BPF_ANY);
-	bpf_map_update_elem(&mptcp_namespaces, &netns, &owner->pid, BPF_ANY);
+	bpf_map_update_elem(&held_socks, &key, owner, BPF_ANY);
+	bpf_map_update_elem(&held_namespaces, &netns, &owner->pid, BPF_ANY);
+}
+
+static __always_inline void found_listener(struct tcp_sock *tp, const struct owner *owner)
+{
+	struct listener *l = add_listener(as_sock(tp));
+
+	if (l)
+		l->owner = *owner;
+	else
+		l = find_listener(as_sock(tp));
+	note_listener_holder(tp, l, owner->pid);
 }
 
 static __always_inline void found_socket(struct tcp_sock *tp, const struct owner *owner)
 {
-	struct listener *l;
-
-	if (is_listening(tp)) {
-		l = add_listener(tp);
-		if (l)
-			l->owner = *owner;
-	}
-	note_holder(tp, owner->pid);
+	if (is_listening(tp))
+		found_listener(tp, owner);
+	else if (is_watched(owner->pid))
+		watch_sock(tp);
 }
 
 /* All descriptors of all processes: the listeners and, under -p, the sockets of the process. */
@@ -76,12 +91,36 @@ int find_sockets(struct bpf_iter__task_file *ctx)
 		note_held(task, file, ctx->fd, (__u64)as_sock(tp));
 		found_socket(tp, &owner);
 	} else if (socket->sk->sk_protocol == IPPROTO_MPTCP) {
-		found_message_sock(socket->sk, &owner);
+		find_again(socket->sk, &owner);
 	}
 	return 0;
 }
 
-/* The subflows of MPTCP, in the network namespace of whoever reads this. */
+/* The same without bpf_sock_from_file(). */
+SEC("iter/task_file")
+int find_sockets_again(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct owner owner = {};
+	struct sock *sk;
+
+	note_let_go();
+	if (!task || !file)
+		return 0;
+	sk = stream_of_file(file);
+	if (!sk)
+		return 0;
+	owner_of_task(&owner, task);
+	note_held(task, file, ctx->fd, (__u64)sk);
+	find_again(sk, &owner);
+	return 0;
+}
+
+/*
+ * The sockets that must be found again, and the subflows of MPTCP, in the network namespace of
+ * whoever reads this.
+ */
 SEC("iter/tcp")
 int find_subflows(struct bpf_iter__tcp *ctx)
 {
@@ -94,7 +133,9 @@ int find_subflows(struct bpf_iter__tcp *ctx)
 	if (!tp)
 		return 0;
 	key = (__u64)message_sock(tp);
-	owner = bpf_map_lookup_elem(&message_socks, &key);
+	if (!key)
+		key = (__u64)tp;
+	owner = bpf_map_lookup_elem(&held_socks, &key);
 	if (owner)
 		found_socket(tp, owner);
 	return 0;
@@ -144,22 +185,38 @@ int find_holders(struct bpf_iter__task *ctx)
 	return 0;
 }
 
+/* The same without bpf_loop(). */
+SEC("iter/task_file")
+int find_holders_by_file(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+
+	note_let_go();
+	if (task && file && wanted_left && is_socket(file))
+		search_held_file(task, file, ctx->fd);
+	return 0;
+}
+
 bool last_look = false; /* user space ends: report everything now */
 
-SEC("iter/bpf_sk_storage_map")
-int look_at_listeners(struct bpf_iter__bpf_sk_storage_map *ctx)
+SEC("iter/bpf_map_elem")
+int look_at_listeners(struct bpf_iter__bpf_map_elem *ctx)
 {
-	struct listener *l = ctx->value;
-	struct sock *sk = ctx->sk;
-	struct tcp_sock *tp;
+	const __u64 *address = ctx->key;
+	const struct sock *sk;
+	struct listener *l;
 
-	if (!l || sock_kind(sk) != SOCKET_LISTEN)
+	if (!address)
 		return 0;
-	tp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
-	if (!tp || !pass_sock(tp))
+	sk = (const struct sock *)*address;
+	l = find_listener(sk);
+	/* If its end was missed, the memory may be another's. */
+	if (!l || sock_kind(sk) != SOCKET_LISTEN || local_port_of(sk) != l->lport ||
+	    !pass_listener(sk, l))
 		return 0;
-	look_at_listener(tp, l, last_look);
-	if (queue_is_full(as_sock(tp)) || syn_queue_is_full(tp))
+	look_at_listener(sk, l, last_look);
+	if (queue_is_full(sk) || syn_queue_is_full(sk))
 		listeners_full++;
 	return 0;
 }

@@ -4,8 +4,9 @@
  *
  * A SYN that meets a full accept queue is dropped without a trace: no tracepoint, no kfree_skb.
  * Only the listener's sk_drops grows. It grows for other segments too, but these are freed in
- * tcp_v4_rcv() and seen by kfree_skb: so the rest are SYNs. User space looks at the listeners (the
- * iterator below) often while a queue is full, and once a second otherwise.
+ * tcp_v4_rcv() and seen by kfree_skb: so the rest are SYNs. User space looks at the listeners
+ * (look_at_listeners) often while a queue is full, and once a second otherwise. Where kfree_skb
+ * doesn't say at which socket a segment was dropped, SYNs are seen as they come: on_syn().
  *
  * Two queues can be full: the accept queue, of connections that wait for accept(), and the SYN
  * queue, of handshakes under way. A full SYN queue drops SYNs too, or answers them with cookies;
@@ -17,23 +18,32 @@
 #include "emit.h"
 #include "filter.h"
 
+const volatile bool hook_syns = false; /* on_syn() is called; else sk_drops tells */
+
+/* For want of room in which queue a SYN was dropped. */
+enum queue { ACCEPT_QUEUE, SYN_QUEUE, QUEUES };
+
 struct listener {
 	struct owner owner;
-	__u32 base;      /* sk_drops when we first saw it */
-	__u32 accounted; /* of sk_drops since: those that other hooks have shown */
-	__u32 seen;      /* SYNs dropped, as of the last look */
-	__u32 reported;  /* SYNs dropped and reported */
-	__u64 looked_ns; /* time of the last look */
-	__u64 full_ns;   /* since when the accept queue is full, 0 = it is not */
-	__u32 cookies;   /* ts_recent_stamp at the last look */
-	__u8 syn_full;   /* the SYN queue was full at the last look */
-	__u8 pad[3];
+	__u64 looked_ns;         /* time of the last look */
+	__u64 full_ns;           /* since when the accept queue is full, 0 = it is not */
+	__u32 base;              /* sk_drops when we first saw it */
+	__u32 accounted;         /* of sk_drops since: those that other hooks have shown */
+	__u32 seen;              /* SYNs dropped, as of the last look */
+	__u32 reported;          /* of these */
+	__u32 hooked[QUEUES];    /* SYNs that on_syn() saw dropped */
+	__u32 hooked_reported[QUEUES];
+	__u32 cookies;           /* ts_recent_stamp at the last look */
+	__u16 lport;
+	__u8 syn_full;           /* the SYN queue was full at the last look */
+	__u8 holder;             /* enum holder */
 };
 
+/* By the address of the socket; the entry goes when it stops to listen. */
 struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u64);
 	__type(value, struct listener);
 } listeners SEC(".maps");
 
@@ -61,28 +71,32 @@ __u32 queues_noted = 0;   /* jiffies, when a child last found a queue that was n
 __u64 woken_ns = 0;       /* when user space was last woken for a filled queue */
 __u32 listeners_full = 0; /* queues that the looks found full; user space sets it to 0 */
 
-static __always_inline __u64 port_key(struct tcp_sock *tp)
+static __always_inline struct listener *find_listener(const struct sock *sk)
 {
-	return (__u64)netns_of_sock(as_sock(tp)) << 16 | local_port(tp);
+	__u64 address = (__u64)sk;
+
+	return bpf_map_lookup_elem(&listeners, &address);
 }
 
-static __always_inline struct listener *find_listener(struct tcp_sock *tp)
+static __always_inline void forget_listener(const struct sock *sk)
 {
-	return bpf_sk_storage_get(&listeners, tp, NULL, 0);
+	__u64 address = (__u64)sk;
+
+	bpf_map_delete_elem(&listeners, &address);
 }
 
-static __always_inline struct queue_history *find_queue(struct tcp_sock *tp)
+static __always_inline struct queue_history *find_queue(const struct sock *sk)
 {
-	__u64 key = port_key(tp);
+	__u64 key = port_key(sk);
 
 	return bpf_map_lookup_elem(&queues, &key);
 }
 
 /* NULL if it is not there and not to be added, or cannot be. */
-static __always_inline struct queue_history *find_or_add_queue(struct tcp_sock *tp, bool add)
+static __always_inline struct queue_history *find_or_add_queue(const struct sock *sk, bool add)
 {
-	struct queue_history *queue = find_queue(tp), fresh = {};
-	__u64 key = port_key(tp);
+	struct queue_history *queue = find_queue(sk), fresh = {};
+	__u64 key = port_key(sk);
 
 	if (queue || !add)
 		return queue;
@@ -90,64 +104,89 @@ static __always_inline struct queue_history *find_or_add_queue(struct tcp_sock *
 	return bpf_map_lookup_elem(&queues, &key);
 }
 
-static __always_inline __u64 filled_at(struct tcp_sock *tp)
+static __always_inline __u64 filled_at(const struct sock *sk)
 {
-	const struct queue_history *queue = find_queue(tp);
+	const struct queue_history *queue = find_queue(sk);
 
 	return queue ? queue->filled_ns : 0;
 }
 
-/* Listeners that share a port grow several queues: of one of them nothing is known. */
-static __always_inline __u32 ms_since_accept(struct tcp_sock *tp, __u64 now)
+static __always_inline struct sock_reuseport *reuseport_group(const struct sock *sk)
 {
-	const struct queue_history *queue = find_queue(tp);
+	return BPF_CORE_READ(sk, sk_reuseport_cb);
+}
 
-	if (!queue || !queue->run_ns || as_sock(tp)->sk_reuseport_cb)
+/* Listeners that share a port grow several queues: of one of them nothing is known. */
+static __always_inline __u32 ms_since_accept(const struct sock *sk, __u64 now)
+{
+	const struct queue_history *queue = find_queue(sk);
+
+	if (!queue || !queue->run_ns || reuseport_group(sk))
 		return 0;
 	return (now - queue->run_ns) / 1000000;
 }
 
 /* How full the queues are at a look. */
-static __always_inline void note_queues(struct tcp_sock *tp, struct listener *l, __u64 now)
+static __always_inline void note_queues(const struct sock *sk, struct listener *l, __u64 now)
 {
-	if (!queue_is_full(as_sock(tp)))
+	if (!queue_is_full(sk))
 		l->full_ns = 0;
 	else if (!l->full_ns)
-		l->full_ns = filled_at(tp) > l->looked_ns ? filled_at(tp) : now;
-	l->syn_full = syn_queue_is_full(tp);
+		l->full_ns = filled_at(sk) > l->looked_ns ? filled_at(sk) : now;
+	l->syn_full = syn_queue_is_full(sk);
 	l->looked_ns = now;
 }
 
 /* Before the first look at the full queue, the child that filled it tells. */
-static __always_inline __u32 ms_since_full(struct tcp_sock *tp, const struct listener *l, __u64 now)
+static __always_inline __u32 ms_since_full(const struct sock *sk, const struct listener *l,
+					   __u64 now)
 {
-	__u64 since = l->full_ns ? l->full_ns : filled_at(tp);
+	__u64 since = l->full_ns ? l->full_ns : filled_at(sk);
 
 	return since ? (now - since) / 1000000 : 0;
 }
 
 /* tcp_synq_overflow(): the time stamp is the listener's, or that of its SO_REUSEPORT group. */
-static __always_inline __u32 cookie_stamp(struct tcp_sock *tp)
+static __always_inline __u32 cookie_stamp(const struct sock *sk)
 {
-	struct sock_reuseport *group = as_sock(tp)->sk_reuseport_cb;
+	struct sock_reuseport *group = reuseport_group(sk);
 
-	return group ? BPF_CORE_READ(group, synq_overflow_ts) : tp->rx_opt.ts_recent_stamp;
+	if (group)
+		return BPF_CORE_READ(group, synq_overflow_ts);
+	return BPF_CORE_READ((const struct tcp_sock *)sk, rx_opt.ts_recent_stamp);
 }
 
 /* NULL if it is not to be watched, or is watched already. */
-static __always_inline struct listener *add_listener(struct tcp_sock *tp)
+static __always_inline struct listener *add_listener(const struct sock *sk)
 {
-	struct listener *l;
+	__u64 address = (__u64)sk;
+	struct listener fresh = {}, *l;
 
-	if (!pass_netns(as_sock(tp)) || find_listener(tp))
+	if (!pass_netns(sk))
 		return NULL;
-	l = bpf_sk_storage_get(&listeners, tp, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (bpf_map_update_elem(&listeners, &address, &fresh, BPF_NOEXIST))
+		return NULL;
+	l = find_listener(sk);
 	if (l) {
-		l->base = as_sock(tp)->sk_drops.counter;
-		l->cookies = cookie_stamp(tp);
-		note_queues(tp, l, bpf_ktime_get_ns());
+		l->lport = local_port_of(sk);
+		l->base = BPF_CORE_READ(sk, sk_drops.counter);
+		l->cookies = cookie_stamp(sk);
+		note_queues(sk, l, bpf_ktime_get_ns());
 	}
 	return l;
+}
+
+/* A process listens on it, or holds a descriptor of it. l may be NULL. */
+static __always_inline void note_listener_holder(struct tcp_sock *tp, struct listener *l,
+						 __u32 tgid)
+{
+	__u8 holder = is_watched(tgid) ? HELD : SHARED;
+
+	if (!filter_processes)
+		return;
+	if (l)
+		l->holder |= holder;
+	hand_on(tp, holder);
 }
 
 static __always_inline void ask_for_look(__u64 now)
@@ -185,7 +224,7 @@ static __always_inline void note_queue(struct tcp_sock *child)
 		return;
 	if (!pass_netns(as_sock(child)))
 		return;
-	queue = find_or_add_queue(child, backlog > 0);
+	queue = find_or_add_queue(as_sock(child), backlog > 0);
 	if (!queue)
 		return;
 	now = bpf_ktime_get_ns();
@@ -201,22 +240,45 @@ static __always_inline void note_queue(struct tcp_sock *child)
 	}
 }
 
-static __always_inline void facts_of_listener(struct facts *f, struct tcp_sock *tp,
+static __always_inline bool aborts_on_overflow(const struct sock *sk)
+{
+	const struct net *net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
+
+	return BPF_CORE_READ(net, ipv4.sysctl_tcp_abort_on_overflow);
+}
+
+static __always_inline void facts_of_listener(struct facts *f, const struct sock *sk,
 					      enum event event)
 {
-	const struct sock *sk = as_sock(tp);
-
 	f->event = event;
 	f->socket = SOCKET_LISTEN;
 	f->state = BPF_TCP_LISTEN;
 	if (queue_is_full(sk))
 		f->flags |= FACT_QUEUE_FULL;
-	if (sk->__sk_common.skc_net.net->ipv4.sysctl_tcp_abort_on_overflow)
+	if (aborts_on_overflow(sk))
 		f->flags |= FACT_ABORT_OVERFLOW;
 }
 
+/* May what a segment did to the listener pass? l may be NULL: it is not known. */
+static __always_inline bool pass_at_listener(const struct sock *sk, const struct listener *l,
+					     const struct tuple *segment)
+{
+	if (filter_processes && !(l && l->holder & HELD))
+		return false;
+	return pass_netns(sk) && pass_tuple(segment) && pass_cgroup(sk);
+}
+
+/* What no segment has shown: there is no other end. */
+static __always_inline bool pass_listener(const struct sock *sk, const struct listener *l)
+{
+	struct tuple t = {};
+
+	tuple_of_sock(&t, sk, local_port_of(sk));
+	return pass_at_listener(sk, l, &t);
+}
+
 /* An incident at a listener; seg is the segment that caused it, if there is one. */
-static __always_inline void report_listener(struct tcp_sock *tp, const struct listener *l,
+static __always_inline void report_listener(const struct sock *sk, const struct listener *l,
 					    const struct facts *facts, const struct segment *seg,
 					    __u32 n)
 {
@@ -224,29 +286,29 @@ static __always_inline void report_listener(struct tcp_sock *tp, const struct li
 
 	if (!e)
 		return;
-	details_of_listener(e, tp);
+	details_of_listener(e, sk);
 	if (seg)
 		details_of_segment(e, seg);
 	if (l) {
 		e->owner = l->owner;
 		e->owner.source = OWNER_LISTENER;
 		if (e->facts.flags & FACT_QUEUE_FULL) {
-			e->full_ms = ms_since_full(tp, l, e->time_ns);
-			e->unaccepted_ms = ms_since_accept(tp, e->time_ns);
+			e->full_ms = ms_since_full(sk, l, e->time_ns);
+			e->unaccepted_ms = ms_since_accept(sk, e->time_ns);
 		}
 	}
 	send(e);
 }
 
 /* Of a SO_REUSEPORT group all see the same stamp, and the first one reports it. */
-static __always_inline bool group_has_reported(struct tcp_sock *tp, __u32 stamp)
+static __always_inline bool group_has_reported(const struct sock *sk, __u32 stamp)
 {
 	struct queue_history *queue;
 	bool reported;
 
-	if (!as_sock(tp)->sk_reuseport_cb)
+	if (!reuseport_group(sk))
 		return false;
-	queue = find_or_add_queue(tp, true);
+	queue = find_or_add_queue(sk, true);
 	if (!queue)
 		return false;
 	reported = queue->cookies == stamp;
@@ -254,18 +316,24 @@ static __always_inline bool group_has_reported(struct tcp_sock *tp, __u32 stamp)
 	return reported;
 }
 
-static __always_inline void look_for_cookies(struct tcp_sock *tp, struct listener *l)
+static __always_inline void look_for_cookies(const struct sock *sk, struct listener *l)
 {
-	__u32 stamp = cookie_stamp(tp);
+	__u32 stamp = cookie_stamp(sk);
 	struct facts facts = {};
 
 	if (stamp == l->cookies)
 		return;
 	l->cookies = stamp;
-	if (group_has_reported(tp, stamp))
+	if (group_has_reported(sk, stamp))
 		return;
-	facts_of_listener(&facts, tp, EVENT_COOKIES);
-	report_listener(tp, l, &facts, NULL, 1);
+	facts_of_listener(&facts, sk, EVENT_COOKIES);
+	report_listener(sk, l, &facts, NULL, 1);
+}
+
+/* What else sk_drops may count where kfree_skb doesn't tell: RSTs that end handshakes, for one. */
+static __always_inline bool drops_are_syns(const struct facts *f)
+{
+	return offers(drop_socket) || f->flags & (FACT_QUEUE_FULL | FACT_SYN_QUEUE_FULL);
 }
 
 /*
@@ -273,27 +341,106 @@ static __always_inline void look_for_cookies(struct tcp_sock *tp, struct listene
  * grow one shortly after the other: so what was not there at the last look is left to the next,
  * but for the last look of all.
  */
-static __always_inline void look_at_listener(struct tcp_sock *tp, struct listener *l, bool last)
+static __always_inline void look_at_drops(const struct sock *sk, struct listener *l, bool last)
 {
-	const struct sock *sk = as_sock(tp);
-	__s32 syns = sk->sk_drops.counter - l->base - l->accounted;
+	__s32 syns = BPF_CORE_READ(sk, sk_drops.counter) - l->base - l->accounted;
 	__s32 sure = last || syns < (__s32)l->seen ? syns : (__s32)l->seen;
-	__u64 now = bpf_ktime_get_ns();
 	struct facts facts = {};
 
 	l->seen = syns > 0 ? syns : 0;
-	if (sure > (__s32)l->reported) {
-		facts_of_listener(&facts, tp, EVENT_SYN_DROP);
-		if (l->full_ns || filled_at(tp) >= l->looked_ns)
-			facts.flags |= FACT_QUEUE_FULL;
-		if (l->syn_full || syn_queue_is_full(tp))
-			facts.flags |= FACT_SYN_QUEUE_FULL;
-		report_listener(tp, l, &facts, NULL, sure - l->reported);
-		l->reported = sure;
+	if (sure <= (__s32)l->reported)
+		return;
+	facts_of_listener(&facts, sk, EVENT_SYN_DROP);
+	if (l->full_ns || filled_at(sk) >= l->looked_ns)
+		facts.flags |= FACT_QUEUE_FULL;
+	if (l->syn_full || syn_queue_is_full(sk))
+		facts.flags |= FACT_SYN_QUEUE_FULL;
+	if (drops_are_syns(&facts))
+		report_listener(sk, l, &facts, NULL, sure - l->reported);
+	l->reported = sure;
+}
+
+static __always_inline void report_hooked(const struct sock *sk, struct listener *l,
+					  enum queue queue)
+{
+	__u32 n = l->hooked[queue] - l->hooked_reported[queue];
+	struct facts facts = {};
+
+	if (!n)
+		return;
+	facts_of_listener(&facts, sk, EVENT_SYN_DROP);
+	facts.flags |= queue == SYN_QUEUE ? FACT_SYN_QUEUE_FULL : FACT_QUEUE_FULL;
+	report_listener(sk, l, &facts, NULL, n);
+	l->hooked_reported[queue] += n;
+}
+
+static __always_inline void look_at_listener(const struct sock *sk, struct listener *l, bool last)
+{
+	__u64 now = bpf_ktime_get_ns();
+
+	if (hook_syns) {
+		report_hooked(sk, l, ACCEPT_QUEUE);
+		report_hooked(sk, l, SYN_QUEUE);
+	} else {
+		look_at_drops(sk, l, last);
 	}
 	if (l->seen == l->reported)
-		note_queues(tp, l, now);
-	look_for_cookies(tp, l);
+		note_queues(sk, l, now);
+	look_for_cookies(sk, l);
+}
+
+/* ---- where kfree_skb does not tell enough ----------------------------------------------------- */
+
+/* tcp_conn_request() will look at the SYN queue, unless the SYN comes from TIME_WAIT. */
+static __always_inline bool looks_at_syn_queue(const struct sk_buff *skb)
+{
+	struct tcp_skb_cb___6_9 *cb = (void *)&skb->cb[0]; /* TCP_SKB_CB() */
+
+	return !bpf_core_field_exists(cb->tcp_tw_isn) || !BPF_CORE_READ(cb, tcp_tw_isn);
+}
+
+/* tcp_conn_request() has been called with a SYN, and drops it for want of room. */
+static __always_inline void on_syn(const struct sock *sk, const struct sk_buff *skb)
+{
+	bool no_room = looks_at_syn_queue(skb) && syn_queue_is_full(sk);
+	struct listener *l;
+
+	if (!no_room && !queue_is_full(sk))
+		return;
+	l = find_listener(sk);
+	if (!l)
+		return;
+	/* Both are tested there in this order, but for the last quarter of the SYN queue. */
+	if (no_room && (requests_are_many(sk) || !queue_is_full(sk)))
+		__sync_fetch_and_add(&l->hooked[SYN_QUEUE], 1);
+	else
+		__sync_fetch_and_add(&l->hooked[ACCEPT_QUEUE], 1);
+	ask_for_look(bpf_ktime_get_ns());
+}
+
+/*
+ * tcp_v4_syn_recv_sock() or tcp_v6_syn_recv_sock() is to make a child of a handshake's last ACK:
+ * it makes none if the accept queue is full. request: NULL for that of a cookie.
+ */
+static __always_inline void on_last_ack(const struct sock *sk, const struct sk_buff *skb,
+					const struct request_sock *request)
+{
+	struct facts facts = {};
+	struct listener *l;
+	struct segment seg;
+
+	if (!queue_is_full(sk))
+		return;
+	facts_of_listener(&facts, sk, EVENT_ACK_DROP);
+	if (request && facts.flags & FACT_ABORT_OVERFLOW)
+		return; /* answered by an RST, and seen there */
+	read_segment(&seg, skb);
+	if (seg.flags & FACT_SEG_SYN) /* Fast Open: it goes on without a child */
+		return;
+	facts.flags |= seg.flags;
+	l = find_listener(sk);
+	if (pass_at_listener(sk, l, &seg.tuple))
+		report_listener(sk, l, &facts, &seg, 1);
 }
 
 #endif

@@ -66,14 +66,35 @@ static __always_inline void owner_of_task(struct owner *o, const struct task_str
 	bpf_probe_read_kernel(o->comm, sizeof(o->comm), &task->group_leader->comm);
 }
 
+/* Of a task that the verifier does not trust. */
+static __always_inline void owner_of_probed_task(struct owner *o, const struct task_struct *task)
+{
+	if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
+		return;
+	o->pid = BPF_CORE_READ(task, tgid);
+	o->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	BPF_CORE_READ_INTO(&o->comm, task, group_leader, comm);
+}
+
 static __always_inline void owner_of_current(struct owner *o)
 {
-	const struct task_struct *task = bpf_get_current_task_btf();
+	const struct task_struct *task;
+	__u32 flags, exit_code;
 
-	owner_of_task(o, task);
+	if (offers(task_pointer)) {
+		task = bpf_get_current_task_btf();
+		owner_of_task(o, task);
+		flags = task->flags;
+		exit_code = task->exit_code;
+	} else {
+		task = (const void *)bpf_get_current_task();
+		owner_of_probed_task(o, task);
+		flags = BPF_CORE_READ(task, flags);
+		exit_code = BPF_CORE_READ(task, exit_code);
+	}
 	o->source = OWNER_CURRENT;
-	o->exiting = !!(task->flags & PF_EXITING);
-	o->exit_code = o->exiting ? task->exit_code : 0;
+	o->exiting = !!(flags & PF_EXITING);
+	o->exit_code = o->exiting ? exit_code : 0;
 }
 
 /* ---- closes during the snapshot -------------------------------------------------------------- */
@@ -133,6 +154,7 @@ static __always_inline void note_held(const struct task_struct *task, const stru
 __noinline int close_owner(struct owner *o, const __u64 *sock_id)
 {
 	struct owner *owner;
+	__u64 key;
 
 	if (!o || !sock_id)
 		return 0;
@@ -140,7 +162,8 @@ __noinline int close_owner(struct owner *o, const __u64 *sock_id)
 		owner_of_current(o);
 		return 0;
 	}
-	owner = bpf_map_lookup_elem(&closed_while_held, sock_id);
+	key = *sock_id; /* some verifiers want keys on the stack */
+	owner = bpf_map_lookup_elem(&closed_while_held, &key);
 	if (owner)
 		*o = *owner;
 	return 0;
@@ -156,9 +179,14 @@ static __always_inline void owner_of_close(struct owner *o, struct sock *sk)
 /* ---- recent closers -------------------------------------------------------------------------- */
 
 /* TIME_WAIT minisocks have the hash and the ports of the socket that they stand for. */
-static __always_inline __u64 closer_key(const struct sock *sk, __u16 lport)
+static __always_inline __u64 closer_key(__u32 hash, __u16 rport, __u16 lport)
 {
-	return (__u64)sk->__sk_common.skc_hash << 32 | (__u32)remote_port(sk) << 16 | lport;
+	return (__u64)hash << 32 | (__u32)rport << 16 | lport;
+}
+
+static __always_inline __u64 closer_key_of_sock(struct tcp_sock *tp)
+{
+	return closer_key(as_sock(tp)->__sk_common.skc_hash, remote_port(tp), local_port(tp));
 }
 
 static __always_inline struct closer_set *closer_set(__u64 key)
@@ -182,7 +210,7 @@ static __always_inline __u32 closer_way(const struct closer_set *set, __u64 key)
  */
 static __always_inline void remember_closer(struct tcp_sock *tp, bool first_fin, bool passes)
 {
-	__u64 key = closer_key(as_sock(tp), local_port(tp));
+	__u64 key = closer_key_of_sock(tp);
 	struct closer_set *set = closer_set(key);
 	struct closer *closer;
 	__u32 way;
@@ -205,9 +233,8 @@ static __always_inline void remember_closer(struct tcp_sock *tp, bool first_fin,
 	set->keys[way] = key;
 }
 
-static __always_inline struct closer *find_closer(const struct sock *sk, __u16 lport)
+static __always_inline struct closer *find_closer(__u64 key)
 {
-	__u64 key = closer_key(sk, lport);
 	struct closer_set *set = closer_set(key);
 	__u32 way = set ? closer_way(set, key) : CLOSER_WAYS;
 
@@ -249,7 +276,7 @@ static __always_inline void owner_of_death(struct evidence *e, struct tcp_sock *
 	if ((has(f, FACT_OWNED) && f->err != ERR_CONNABORTED) || closed_with_listener(f, tp))
 		owner_of_close(&e->owner, as_sock(tp));
 	else if (closing_state(f->state))
-		owner_from_closer(e, find_closer(as_sock(tp), local_port(tp)));
+		owner_from_closer(e, find_closer(closer_key_of_sock(tp)));
 }
 
 static __always_inline void await_owner(struct tcp_sock *tp)

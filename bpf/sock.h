@@ -4,6 +4,9 @@
  *
  * What kind of socket it is must be known before anything is read: a TIME_WAIT minisock and a
  * request are much shorter than a struct sock. The callers tell them apart by sock_kind().
+ *
+ * A struct tcp_sock is always a pointer that the verifier trusts: its fields are read directly. A
+ * struct sock or sk_buff may be any, also that of a kprobe: it is read with probes.
  */
 #ifndef TCPWHY_SOCK_H
 #define TCPWHY_SOCK_H
@@ -13,6 +16,7 @@
 
 #define AF_INET       2
 #define AF_INET6      10
+#define ETH_P_IP      0x0800
 #define IPPROTO_TCP   6
 #define IPPROTO_MPTCP 262
 
@@ -41,10 +45,10 @@ static __always_inline __u32 ms_since(__u32 jiffies)
 /* A request socket answers with the listener that it belongs to, so it never comes here. */
 static __always_inline enum socket_kind sock_kind(const struct sock *sk)
 {
-	/* Some verifiers optimise the check for NULL away: no socket has the family 0. */
-	if (!sk || sk->__sk_common.skc_family == 0)
+	/* Some verifiers optimise the check for NULL away: a probe of it reads 0, which is no family. */
+	if (!sk || !BPF_CORE_READ(sk, __sk_common.skc_family))
 		return SOCKET_NONE;
-	switch (sk->__sk_common.skc_state) {
+	switch (BPF_CORE_READ(sk, __sk_common.skc_state)) {
 	case BPF_TCP_TIME_WAIT:
 		return SOCKET_TIME_WAIT;
 	case BPF_TCP_LISTEN:
@@ -67,9 +71,14 @@ static __always_inline __u16 local_port(const struct tcp_sock *tp)
 	return bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
 }
 
-static __always_inline __u16 remote_port(const struct sock *sk)
+static __always_inline __u16 remote_port(const struct tcp_sock *tp)
 {
-	return bpf_ntohs(sk->__sk_common.skc_dport);
+	return bpf_ntohs(tp->inet_conn.icsk_inet.sk.__sk_common.skc_dport);
+}
+
+static __always_inline __u16 local_port_of(const struct sock *sk)
+{
+	return bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
 }
 
 /*
@@ -146,7 +155,7 @@ static __always_inline void facts_of_message_sock(struct facts *f, const struct 
 	f->flags &= ~(FACT_LINGER_ZERO | FACT_ATTACHED);
 	f->flags |= FLAG_IF(linger & (BPF_CORE_READ(sk, sk_lingertime) == 0), FACT_LINGER_ZERO);
 	f->flags |= FLAG_IF(BPF_CORE_READ(sk, sk_socket), FACT_ATTACHED);
-	if (bpf_core_field_exists(msk->bytes_consumed))
+	if (bpf_core_field_exists(msk->bytes_consumed) && bpf_core_field_exists(msk->bytes_received))
 		f->unread +=
 			BPF_CORE_READ(msk, bytes_received) - BPF_CORE_READ(msk, bytes_consumed);
 }
@@ -189,30 +198,40 @@ static __always_inline void tuple_of_sock(struct tuple *t, const struct sock *sk
 	const struct sock_common *common = &sk->__sk_common;
 
 	t->lport = lport;
-	t->rport = remote_port(sk);
-	t->family = common->skc_family;
+	t->rport = bpf_ntohs(BPF_CORE_READ(common, skc_dport));
+	t->family = BPF_CORE_READ(common, skc_family);
 	if (t->family == AF_INET6) {
-		bpf_probe_read_kernel(t->laddr, 16, &common->skc_v6_rcv_saddr);
-		bpf_probe_read_kernel(t->raddr, 16, &common->skc_v6_daddr);
+		BPF_CORE_READ_INTO(&t->laddr, common, skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO(&t->raddr, common, skc_v6_daddr);
 	} else {
-		*(__u32 *)t->laddr = common->skc_rcv_saddr;
-		*(__u32 *)t->raddr = common->skc_daddr;
+		*(__u32 *)t->laddr = BPF_CORE_READ(common, skc_rcv_saddr);
+		*(__u32 *)t->raddr = BPF_CORE_READ(common, skc_daddr);
 	}
 }
 
 static __always_inline __u32 netns_of_sock(const struct sock *sk)
 {
-	return sk->__sk_common.skc_net.net->ns.inum;
+	return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 }
 
 static __always_inline bool queue_is_full(const struct sock *sk)
 {
-	return sk->sk_ack_backlog > sk->sk_max_ack_backlog; /* sk_acceptq_is_full() */
+	/* sk_acceptq_is_full() */
+	return BPF_CORE_READ(sk, sk_ack_backlog) > BPF_CORE_READ(sk, sk_max_ack_backlog);
 }
 
-static __always_inline __u32 requests_under_way(struct tcp_sock *tp)
+/* inet_csk_reqsk_queue_len() */
+static __always_inline __u32 requests_under_way(const struct sock *sk)
 {
-	return tp->inet_conn.icsk_accept_queue.qlen.counter; /* inet_csk_reqsk_queue_len() */
+	const struct inet_connection_sock *icsk = (const struct inet_connection_sock *)sk;
+
+	return BPF_CORE_READ(icsk, icsk_accept_queue.qlen.counter);
+}
+
+/* inet_csk_reqsk_queue_is_full() */
+static __always_inline bool requests_are_many(const struct sock *sk)
+{
+	return requests_under_way(sk) >= BPF_CORE_READ(sk, sk_max_ack_backlog);
 }
 
 /*
@@ -220,14 +239,14 @@ static __always_inline __u32 requests_under_way(struct tcp_sock *tp)
  * Without, the limit is the backlog, and strangers are kept out of the last quarter of
  * net.ipv4.tcp_max_syn_backlog.
  */
-static __always_inline bool syn_queue_is_full(struct tcp_sock *tp)
+static __always_inline bool syn_queue_is_full(const struct sock *sk)
 {
-	const struct netns_ipv4 *ns = &as_sock(tp)->__sk_common.skc_net.net->ipv4;
-	__u32 max = ns->sysctl_max_syn_backlog, n = requests_under_way(tp);
+	const struct net *net = BPF_CORE_READ(sk, __sk_common.skc_net.net);
+	__u32 max = BPF_CORE_READ(net, ipv4.sysctl_max_syn_backlog);
 
-	if (ns->sysctl_tcp_syncookies)
+	if (BPF_CORE_READ(net, ipv4.sysctl_tcp_syncookies))
 		return false;
-	return n >= as_sock(tp)->sk_max_ack_backlog || n > max - (max >> 2);
+	return requests_are_many(sk) || requests_under_way(sk) > max - (max >> 2);
 }
 
 /* Jiffies since data went or came; a FIN or an ACK alone is none. */
@@ -278,21 +297,19 @@ static __always_inline void timers_of_sock(struct evidence *e, const struct tcp_
 }
 
 /* Which socket it is, of a connection or a listener. */
-static __always_inline void identity_of_sock(struct evidence *e, struct tcp_sock *tp)
+static __always_inline void identity_of_sock(struct evidence *e, const struct sock *sk)
 {
-	struct sock *sk = as_sock(tp);
-
 	e->sock_id = (__u64)sk;
-	e->socket = (__u64)sk->sk_socket;
+	e->socket = (__u64)BPF_CORE_READ(sk, sk_socket);
 	e->inode = sock_inode(sk);
 	e->netns = netns_of_sock(sk);
-	tuple_of_sock(&e->tuple, sk, local_port(tp));
+	tuple_of_sock(&e->tuple, sk, local_port_of(sk));
 }
 
 /* What the words need beside the facts. */
 static __always_inline void details_of_sock(struct evidence *e, struct tcp_sock *tp)
 {
-	identity_of_sock(e, tp);
+	identity_of_sock(e, as_sock(tp));
 	e->total_retrans = tp->total_retrans;
 	e->snd_una = tp->snd_una;
 	e->snd_nxt = tp->snd_nxt;
@@ -300,15 +317,13 @@ static __always_inline void details_of_sock(struct evidence *e, struct tcp_sock 
 	timers_of_sock(e, tp);
 }
 
-static __always_inline void details_of_listener(struct evidence *e, struct tcp_sock *tp)
+static __always_inline void details_of_listener(struct evidence *e, const struct sock *sk)
 {
-	struct sock *sk = as_sock(tp);
-
-	identity_of_sock(e, tp);
-	e->backlog = sk->sk_ack_backlog;
-	e->backlog_max = sk->sk_max_ack_backlog;
-	e->syn_queue = requests_under_way(tp);
-	e->somaxconn = sk->__sk_common.skc_net.net->core.sysctl_somaxconn;
+	identity_of_sock(e, sk);
+	e->backlog = BPF_CORE_READ(sk, sk_ack_backlog);
+	e->backlog_max = BPF_CORE_READ(sk, sk_max_ack_backlog);
+	e->syn_queue = requests_under_way(sk);
+	e->somaxconn = BPF_CORE_READ(sk, __sk_common.skc_net.net, core.sysctl_somaxconn);
 }
 
 /* A segment's headers, copied out of the skb. */
@@ -346,15 +361,30 @@ static __always_inline void details_of_segment(struct evidence *e, const struct 
 	e->seg_seq = seg->seq;
 }
 
+static __always_inline bool segment_is_rst(const struct sk_buff *skb)
+{
+	const void *tcp = BPF_CORE_READ(skb, head) + BPF_CORE_READ(skb, transport_header);
+	__u8 flags = 0;
+
+	bpf_probe_read_kernel(&flags, 1, tcp + 13); /* RFC 9293, 3.1 */
+	return flags & 4;
+}
+
+static __always_inline bool is_ipv4(const struct sk_buff *skb)
+{
+	return BPF_CORE_READ(skb, protocol) == bpf_htons(ETH_P_IP);
+}
+
 /* Of a received skb whose data begins at its TCP header, as in tcp_v4_rcv(). */
 static __always_inline void read_segment(struct segment *seg, const struct sk_buff *skb)
 {
-	const void *head = skb->head;
+	const void *head = BPF_CORE_READ(skb, head);
+	__u32 len = BPF_CORE_READ(skb, len);
 	struct tcphdr tcp = {};
 
-	bpf_probe_read_kernel(&tcp, sizeof(tcp), head + skb->transport_header);
+	bpf_probe_read_kernel(&tcp, sizeof(tcp), head + BPF_CORE_READ(skb, transport_header));
 	__builtin_memset(seg, 0, sizeof(*seg));
-	segment_addresses(&seg->tuple, head + skb->network_header);
+	segment_addresses(&seg->tuple, head + BPF_CORE_READ(skb, network_header));
 	seg->tuple.lport = bpf_ntohs(tcp.dest);
 	seg->tuple.rport = bpf_ntohs(tcp.source);
 	seg->seq = bpf_ntohl(tcp.seq);
@@ -366,8 +396,8 @@ static __always_inline void read_segment(struct segment *seg, const struct sk_bu
 		seg->flags |= FACT_SEG_RST;
 	if (tcp.fin)
 		seg->flags |= FACT_SEG_FIN;
-	if (skb->len > tcp.doff * 4u)
-		seg->len = skb->len - tcp.doff * 4u;
+	if (len > tcp.doff * 4u)
+		seg->len = len - tcp.doff * 4u;
 }
 
 #endif

@@ -22,12 +22,17 @@
 #include "listeners.h"
 #include "owner.h"
 #include "sock.h"
+#include "stack.h"
 #include "ttl.h"
 
 #define EAGAIN       11
 #define ENOMEM       12
 #define EBUSY        16
 #define EHOSTUNREACH 113
+
+#define SKB_DST_PTRMASK (~1UL)     /* include/linux/skbuff.h */
+#define RTN_LOCAL       2          /* include/uapi/linux/rtnetlink.h */
+#define RTF_LOCAL       0x80000000 /* include/uapi/linux/ipv6_route.h */
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -96,20 +101,23 @@ static __always_inline void on_late_data(struct tcp_sock *tp, struct sk_buff *sk
 
 static __always_inline void on_listen(struct tcp_sock *tp)
 {
-	struct listener *l = add_listener(tp);
+	struct listener *l;
 
+	forget_listener(as_sock(tp)); /* the end of an earlier one may have been missed */
+	l = add_listener(as_sock(tp));
 	if (l)
 		owner_of_current(&l->owner);
-	if (current_is_watched())
-		watch_sock(tp);
+	note_listener_holder(tp, l, bpf_get_current_pid_tgid() >> 32);
 }
 
 static __always_inline void on_listen_end(struct tcp_sock *tp)
 {
-	struct listener *l = find_listener(tp);
+	const struct sock *sk = as_sock(tp);
+	struct listener *l = find_listener(sk);
 
-	if (l && pass_sock(tp))
-		look_at_listener(tp, l, true);
+	if (l && pass_listener(sk, l))
+		look_at_listener(sk, l, true);
+	forget_listener(sk);
 }
 
 /* The process closes or shuts down its end: from now on the socket is known to be its own. */
@@ -155,8 +163,10 @@ int BPF_PROG(on_set_state, struct sock *sk, int old, int new)
 		remember_fin(tp);
 		break;
 	case BPF_TCP_SYN_RECV:
-		if (old == BPF_TCP_LISTEN) /* else it has connected to itself */
+		if (old == BPF_TCP_LISTEN) { /* else it has connected to itself */
 			note_queue(tp);
+			inherit_holder(tp);
+		}
 		break;
 	case BPF_TCP_SYN_SENT:
 		if (current_is_watched())
@@ -171,7 +181,7 @@ int BPF_PROG(on_set_state, struct sock *sk, int old, int new)
 
 /* ---- resets ---------------------------------------------------------------------------------- */
 
-static __always_inline void on_reset_without_socket(struct sk_buff *skb)
+static __always_inline void on_reset_without_socket(const struct sk_buff *skb)
 {
 	struct facts facts = {};
 	struct segment seg;
@@ -196,10 +206,17 @@ static __always_inline void on_reset_without_socket(struct sk_buff *skb)
 	send(e);
 }
 
-static __always_inline void on_reset_by_time_wait(struct sock *sk, struct sk_buff *skb)
+static __always_inline __u64 closer_key_of_time_wait(const struct sock *sk)
 {
-	struct inet_timewait_sock *tw = (struct inet_timewait_sock *)sk;
-	__u16 lport = bpf_ntohs(BPF_CORE_READ(tw, tw_sport));
+	const struct inet_timewait_sock *tw = (const struct inet_timewait_sock *)sk;
+
+	return closer_key(BPF_CORE_READ(sk, __sk_common.skc_hash),
+			  bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport)),
+			  bpf_ntohs(BPF_CORE_READ(tw, tw_sport)));
+}
+
+static __always_inline void on_reset_by_time_wait(const struct sock *sk, const struct sk_buff *skb)
+{
 	struct facts facts = {};
 	struct closer *closer;
 	struct segment seg;
@@ -208,7 +225,7 @@ static __always_inline void on_reset_by_time_wait(struct sock *sk, struct sk_buf
 	read_segment(&seg, skb);
 	if (!pass_tuple(&seg.tuple) || !pass_netns(sk))
 		return;
-	closer = find_closer(sk, lport);
+	closer = find_closer(closer_key_of_time_wait(sk));
 	if (filter_owners() && !(closer && closer->passes))
 		return;
 	count(COUNT_RESETS_SENT, 1);
@@ -226,21 +243,20 @@ static __always_inline void on_reset_by_time_wait(struct sock *sk, struct sk_buf
 	send(e);
 }
 
-static __always_inline void on_reset_by_listener(struct tcp_sock *tp, struct sk_buff *skb,
-						 int reason)
+static __always_inline void on_reset_by_listener(const struct sock *sk, const struct sk_buff *skb,
+						 bool embryonic)
 {
+	struct listener *l = find_listener(sk);
 	struct facts facts = {};
 	struct segment seg;
 
 	read_segment(&seg, skb);
-	if (!pass_at_listener(tp, &seg.tuple))
+	if (!pass_at_listener(sk, l, &seg.tuple))
 		return;
 	count(COUNT_RESETS_SENT, 1);
-	facts_of_listener(&facts, tp, EVENT_RESET);
-	facts.flags |= seg.flags;
-	if (reason == reset_reason_invalid_syn())
-		facts.flags |= FACT_EMBRYONIC;
-	report_listener(tp, find_listener(tp), &facts, &seg, 1);
+	facts_of_listener(&facts, sk, EVENT_RESET);
+	facts.flags |= seg.flags | FLAG_IF(embryonic, FACT_EMBRYONIC);
+	report_listener(sk, l, &facts, &seg, 1);
 }
 
 static __always_inline void on_reset_by_sock(struct tcp_sock *tp, struct sk_buff *skb)
@@ -252,32 +268,111 @@ static __always_inline void on_reset_by_sock(struct tcp_sock *tp, struct sk_buff
 		on_late_data(tp, skb);
 }
 
-/* skb is the segment that is answered; NULL if the socket resets of its own accord. */
+static __always_inline void on_stray_reset(const struct sock *sk, const struct sk_buff *skb)
+{
+	switch (sock_kind(sk)) {
+	case SOCKET_NONE:
+		on_reset_without_socket(skb);
+		break;
+	case SOCKET_TIME_WAIT:
+		on_reset_by_time_wait(sk, skb);
+		break;
+	default: /* tcp_send_reset tells, on any kernel */
+		break;
+	}
+}
+
+/*
+ * Was it tcp_check_req() that gave up a handshake? The reason says so; or else who has called us;
+ * or else what it would do.
+ */
+static __always_inline bool is_embryonic(unsigned long long *ctx, const struct sock *listener)
+{
+	if (offers(reset_reason))
+		return (int)ctx[2] == reset_reason_invalid_syn();
+	if (offers(symbols))
+		return called_by(ctx, check_req_start, check_req_end);
+	return queue_is_full(listener) && aborts_on_overflow(listener);
+}
+
+/*
+ * skb is the segment that is answered; NULL if the socket resets of its own accord. Up to 6.9 only
+ * full sockets come here, and there is no third argument, the reason.
+ */
 SEC("tp_btf/tcp_send_reset")
-int BPF_PROG(on_send_reset, struct sock *sk, struct sk_buff *skb, int reason)
+int BPF_PROG(on_send_reset, struct sock *sk, struct sk_buff *skb)
 {
 	struct tcp_sock *tp;
 
 	switch (sock_kind(sk)) {
-	case SOCKET_NONE:
-		if (skb)
-			on_reset_without_socket(skb);
-		break;
-	case SOCKET_TIME_WAIT:
-		if (sk && skb)
-			on_reset_by_time_wait(sk, skb);
-		break;
 	case SOCKET_LISTEN:
-		tp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
-		if (tp && skb)
-			on_reset_by_listener(tp, skb, reason);
+		if (skb)
+			on_reset_by_listener(sk, skb, is_embryonic(ctx, sk));
 		break;
 	case SOCKET_FULL:
 		tp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
 		if (tp)
 			on_reset_by_sock(tp, skb);
 		break;
+	default:
+		if (skb && offers(stray_resets))
+			on_stray_reset(sk, skb);
+		break;
 	}
+	return 0;
+}
+
+/* ---- resets without a full socket, where tcp_send_reset does not tell of them ------------------ */
+
+/* tcp_v4_send_reset() answers no RST, and only what was sent to an address of this host. */
+static __always_inline bool is_answered_v4(const struct sock *sk, const struct sk_buff *skb)
+{
+	const struct rtable *route = (const void *)(BPF_CORE_READ(skb, _skb_refdst) & SKB_DST_PTRMASK);
+
+	if (segment_is_rst(skb))
+		return false;
+	return sk || BPF_CORE_READ(route, rt_type) == RTN_LOCAL;
+}
+
+/* tcp_v6_send_reset() likewise: ipv6_unicast_destination() */
+static __always_inline bool is_answered_v6(const struct sock *sk, const struct sk_buff *skb)
+{
+	const struct rt6_info *route = (const void *)(BPF_CORE_READ(skb, _skb_refdst) & SKB_DST_PTRMASK);
+
+	if (segment_is_rst(skb))
+		return false;
+	return sk || BPF_CORE_READ(route, rt6i_flags) & RTF_LOCAL;
+}
+
+SEC("fentry/tcp_v4_send_reset")
+int BPF_PROG(on_send_reset_v4, struct sock *sk, struct sk_buff *skb)
+{
+	if (is_answered_v4(sk, skb))
+		on_stray_reset(sk, skb);
+	return 0;
+}
+
+SEC("fentry/tcp_v6_send_reset")
+int BPF_PROG(on_send_reset_v6, struct sock *sk, struct sk_buff *skb)
+{
+	if (is_answered_v6(sk, skb))
+		on_stray_reset(sk, skb);
+	return 0;
+}
+
+SEC("kprobe/tcp_v4_send_reset")
+int BPF_KPROBE(probe_send_reset_v4, struct sock *sk, struct sk_buff *skb)
+{
+	if (is_answered_v4(sk, skb))
+		on_stray_reset(sk, skb);
+	return 0;
+}
+
+SEC("kprobe/tcp_v6_send_reset")
+int BPF_KPROBE(probe_send_reset_v6, struct sock *sk, struct sk_buff *skb)
+{
+	if (is_answered_v6(sk, skb))
+		on_stray_reset(sk, skb);
 	return 0;
 }
 
@@ -291,28 +386,21 @@ int BPF_PROG(on_receive_reset, struct sock *sk)
 
 /* ---- retransmissions ------------------------------------------------------------------------- */
 
-static __always_inline void on_retransmit(struct sock *sk, struct sk_buff *skb)
+/* From 6.17 also what could not be sent; these errors come before __tcp_retransmit_skb() counts. */
+static __always_inline bool was_not_sent(unsigned long long *ctx)
 {
-	struct tcp_skb_cb *cb = (struct tcp_skb_cb *)&skb->cb[0]; /* TCP_SKB_CB() */
+	int err = offers(retransmit_error) ? ctx[2] : 0;
 
-	if (passing_sock(sk))
-		count(COUNT_RETRANS, BPF_CORE_READ(cb, tcp_gso_segs));
+	return err == -EBUSY || err == -EAGAIN || err == -ENOMEM || err == -EHOSTUNREACH;
 }
 
-/* To 6.16: only what was sent. One of the two is loaded, by the number of arguments in BTF. */
 SEC("tp_btf/tcp_retransmit_skb")
 int BPF_PROG(on_retransmit_skb, struct sock *sk, struct sk_buff *skb)
 {
-	on_retransmit(sk, skb);
-	return 0;
-}
+	struct tcp_skb_cb *cb = (struct tcp_skb_cb *)&skb->cb[0]; /* TCP_SKB_CB() */
 
-/* From 6.17 also what could not be sent; these errors come before __tcp_retransmit_skb() counts. */
-SEC("tp_btf/tcp_retransmit_skb")
-int BPF_PROG(on_retransmit_skb_err, struct sock *sk, struct sk_buff *skb, int err)
-{
-	if (err != -EBUSY && err != -EAGAIN && err != -ENOMEM && err != -EHOSTUNREACH)
-		on_retransmit(sk, skb);
+	if (!was_not_sent(ctx) && passing_sock(sk))
+		count(COUNT_RETRANS, BPF_CORE_READ(cb, tcp_gso_segs));
 	return 0;
 }
 
@@ -320,11 +408,10 @@ SEC("tp_btf/tcp_retransmit_synack")
 int BPF_PROG(on_retransmit_synack, struct sock *listener, struct request_sock *req)
 {
 	const struct sock *handshake = (const struct sock *)req;
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(listener);
 	struct tuple tuple = {};
 
-	tuple_of_sock(&tuple, handshake, handshake->__sk_common.skc_num);
-	if (tp && pass_at_listener(tp, &tuple))
+	tuple_of_sock(&tuple, handshake, BPF_CORE_READ(handshake, __sk_common.skc_num));
+	if (pass_at_listener(listener, find_listener(listener), &tuple))
 		count(COUNT_RETRANS, 1);
 	return 0;
 }
@@ -332,73 +419,132 @@ int BPF_PROG(on_retransmit_synack, struct sock *listener, struct request_sock *r
 /* ---- segments that a listener dropped -------------------------------------------------------- */
 
 /*
+ * The ACK that ends a handshake met a full accept queue. Where no reason says so, an ACK that was
+ * dropped while the queue was full may also have been one that was not expected.
+ */
+static __always_inline bool is_overflow(int reason, bool queue_full, const struct segment *seg)
+{
+	__u32 flags = FACT_SEG_SYN | FACT_SEG_ACK | FACT_SEG_RST | FACT_SEG_FIN;
+
+	if (offers(overflow_reason))
+		return reason == drop_reason_listen_overflow();
+	return queue_full && reason != drop_reason_no_socket() &&
+	       reason != drop_reason_tcp_flags() && (seg->flags & flags) == FACT_SEG_ACK;
+}
+
+/*
  * How much sk_drops has grown for a segment that was freed with the listener as its socket, by
  * 1 in tcp_v4_rcv() (discard_and_relse) and, if a child could not be made, by another one in
  * tcp_v4_syn_recv_sock(). A cookie's ACK is freed in cookie_v4_check(), after that one alone.
  * What tcp_rcv_state_process() discards is not counted: it gives TCP_FLAGS.
  */
-static __always_inline __u32 drops_of(int reason, bool queue_full)
+static __always_inline __u32 drops_of(int reason, bool queue_full, bool overflow)
 {
-	if (reason == drop_reason_listen_overflow())
+	if (overflow)
 		return 2;
 	if (reason == drop_reason_no_socket())
 		return queue_full;
 	return reason != drop_reason_tcp_flags();
 }
 
-static __always_inline bool drops_handshake(int reason, bool queue_full)
-{
-	return reason == drop_reason_listen_overflow() ||
-	       (reason == drop_reason_no_socket() && queue_full);
-}
-
 /* By a socket filter, IPsec, a minimal TTL...; a SYN that came again gives no reason. */
-static __always_inline void on_filtered_syn(struct tcp_sock *tp, struct sk_buff *skb,
-					    const struct listener *l, int reason)
+static __always_inline void on_filtered_syn(const struct sock *sk, const struct listener *l,
+					    const struct segment *seg, int reason)
 {
 	struct facts facts = { .event = EVENT_SYN_DROP, .socket = SOCKET_LISTEN };
-	struct segment seg;
 
 	if (reason == drop_reason_not_specified() || reason == drop_reason_tcp_flags())
 		return;
-	read_segment(&seg, skb);
-	if ((seg.flags & (FACT_SEG_SYN | FACT_SEG_ACK)) != FACT_SEG_SYN ||
-	    !pass_at_listener(tp, &seg.tuple))
+	if ((seg->flags & (FACT_SEG_SYN | FACT_SEG_ACK)) != FACT_SEG_SYN ||
+	    !pass_at_listener(sk, l, &seg->tuple))
 		return;
 	facts.state = BPF_TCP_LISTEN;
-	facts.flags = seg.flags;
-	report_listener(tp, l, &facts, &seg, 1);
+	facts.flags = seg->flags;
+	report_listener(sk, l, &facts, seg, 1);
+}
+
+/* listener: the socket of the segment, a listener that is known or not. */
+static __always_inline void on_drop(const struct sk_buff *skb, int reason, const struct sock *sk)
+{
+	struct listener *l = find_listener(sk);
+	struct facts facts = {};
+	struct segment seg;
+	bool full, overflow;
+
+	if (!l)
+		return;
+	read_segment(&seg, skb);
+	full = queue_is_full(sk);
+	overflow = is_overflow(reason, full, &seg);
+	__sync_fetch_and_add(&l->accounted, drops_of(reason, full, overflow));
+	if (!overflow && !(reason == drop_reason_no_socket() && full)) {
+		on_filtered_syn(sk, l, &seg, reason);
+		return;
+	}
+	facts_of_listener(&facts, sk, EVENT_ACK_DROP);
+	if (facts.flags & FACT_ABORT_OVERFLOW && overflow)
+		return; /* answered by an RST, and seen there */
+	facts.flags |= seg.flags;
+	if (pass_at_listener(sk, l, &seg.tuple))
+		report_listener(sk, l, &facts, &seg, 1);
 }
 
 SEC("tp_btf/kfree_skb")
 int BPF_PROG(on_kfree_skb, struct sk_buff *skb, void *location, int reason, struct sock *listener)
 {
-	struct facts facts = {};
-	struct tcp_sock *tp;
-	struct segment seg;
-	struct listener *l;
-	bool full;
+	if (listener && sock_kind(listener) == SOCKET_LISTEN)
+		on_drop(skb, reason, listener);
+	return 0;
+}
 
-	if (!listener || sock_kind(listener) != SOCKET_LISTEN)
-		return 0;
-	tp = bpf_skc_to_tcp_sock(listener);
-	if (!tp)
-		return 0;
-	full = queue_is_full(as_sock(tp));
-	l = find_listener(tp);
-	if (l)
-		__sync_fetch_and_add(&l->accounted, drops_of(reason, full));
-	if (!drops_handshake(reason, full)) {
-		on_filtered_syn(tp, skb, l, reason);
-		return 0;
-	}
-	facts_of_listener(&facts, tp, EVENT_ACK_DROP);
-	if (facts.flags & FACT_ABORT_OVERFLOW && reason == drop_reason_listen_overflow())
-		return 0; /* answered by an RST, and seen there */
-	read_segment(&seg, skb);
-	facts.flags |= seg.flags;
-	if (pass_at_listener(tp, &seg.tuple))
-		report_listener(tp, l, &facts, &seg, 1);
+/* The same where kfree_skb doesn't tell: before the kernel looks at the queues, we do. */
+
+SEC("fentry/tcp_conn_request")
+int BPF_PROG(on_conn_request, void *ops, void *af_ops, struct sock *sk, struct sk_buff *skb)
+{
+	on_syn(sk, skb);
+	return 0;
+}
+
+SEC("fentry/tcp_v4_syn_recv_sock")
+int BPF_PROG(on_syn_recv_v4, struct sock *sk, struct sk_buff *skb, struct request_sock *req,
+	     void *dst, struct request_sock *unhash)
+{
+	on_last_ack(sk, skb, unhash);
+	return 0;
+}
+
+/* It calls the one above for mapped addresses. */
+SEC("fentry/tcp_v6_syn_recv_sock")
+int BPF_PROG(on_syn_recv_v6, struct sock *sk, struct sk_buff *skb, struct request_sock *req,
+	     void *dst, struct request_sock *unhash)
+{
+	if (!is_ipv4(skb))
+		on_last_ack(sk, skb, unhash);
+	return 0;
+}
+
+SEC("kprobe/tcp_conn_request")
+int BPF_KPROBE(probe_conn_request, void *ops, void *af_ops, struct sock *sk, struct sk_buff *skb)
+{
+	on_syn(sk, skb);
+	return 0;
+}
+
+SEC("kprobe/tcp_v4_syn_recv_sock")
+int BPF_KPROBE(probe_syn_recv_v4, struct sock *sk, struct sk_buff *skb, struct request_sock *req,
+	       void *dst, struct request_sock *unhash)
+{
+	on_last_ack(sk, skb, unhash);
+	return 0;
+}
+
+SEC("kprobe/tcp_v6_syn_recv_sock")
+int BPF_KPROBE(probe_syn_recv_v6, struct sock *sk, struct sk_buff *skb, struct request_sock *req,
+	       void *dst, struct request_sock *unhash)
+{
+	if (!is_ipv4(skb))
+		on_last_ack(sk, skb, unhash);
 	return 0;
 }
 
@@ -417,6 +563,39 @@ int BPF_PROG(on_recv_length, struct sock *sk, int ret)
 {
 	on_use(sk);
 	on_call(sk, ret, 0);
+	return 0;
+}
+
+/* The same before 6.3. */
+
+SEC("fexit/tcp_sendmsg")
+int BPF_PROG(on_sendmsg, struct sock *sk, void *msg, unsigned long size, int ret)
+{
+	on_use(sk);
+	on_call(sk, ret, FACT_SENDING);
+	return 0;
+}
+
+/* Before 5.19 there was one argument more, nonblock. The barriers keep the two loads apart. */
+static __always_inline int recvmsg_result(unsigned long long *ctx)
+{
+	int ret;
+
+	if (recvmsg_args == 6) {
+		ret = ctx[6];
+		barrier_var(ret);
+	} else {
+		ret = ctx[5];
+		barrier_var(ret);
+	}
+	return ret;
+}
+
+SEC("fexit/tcp_recvmsg")
+int BPF_PROG(on_recvmsg, struct sock *sk)
+{
+	on_use(sk);
+	on_call(sk, recvmsg_result(ctx), 0);
 	return 0;
 }
 
@@ -457,6 +636,7 @@ int BPF_PROG(on_destroy_sock, struct sock *sk)
 	struct owner owner = {};
 
 	count(COUNT_DESTROYED, 1);
+	forget_holder(sk);
 	if (!owner_awaited(sk) || !sk->sk_lock.owned)
 		return 0;
 	owner_of_close(&owner, sk);

@@ -36,19 +36,11 @@ static __always_inline __u8 ttl_of_segment(const void *network_header)
 	return ttl;
 }
 
-static __always_inline bool segment_is_rst(const void *tcp_header)
-{
-	__u8 flags = 0;
-
-	bpf_probe_read_kernel(&flags, 1, tcp_header + 13); /* RFC 9293, 3.1 */
-	return flags & 4;
-}
-
 static __always_inline void note_ttl(struct tcp_sock *tp, const struct sk_buff *skb)
 {
 	__u64 id = (__u64)tp;
 	struct ttls *known = bpf_map_lookup_elem(&ttls, &id), fresh = {};
-	bool rst = segment_is_rst(skb->head + skb->transport_header);
+	bool rst = segment_is_rst(skb);
 
 	if (known && !rst)
 		return;

@@ -6,12 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "kernel.h"
+#include "ladder.h"
 #include "netns.h"
 #include "tcpwhy.skel.h"
 
@@ -19,6 +22,7 @@
 
 struct capture {
 	struct tcpwhy *skel;
+	struct kernel kernel;
 	struct ring_buffer *ring;
 	struct bpf_link *look;   /* the iterator over the listeners */
 	struct bpf_link *search; /* the iterator over the tasks */
@@ -44,26 +48,63 @@ static void load_if(struct bpf_program *prog, bool condition)
 	bpf_program__set_autoload(prog, condition);
 }
 
+static void load_rung(struct capture *c, const struct rung *rung, bool condition)
+{
+	for (int i = 0; i < RUNG_PROGRAMS_MAX && rung->programs[i]; i++)
+		load_if(bpf_object__find_program_by_name(c->skel->obj, rung->programs[i]),
+			condition);
+}
+
+/* Of the programs of a ladder, those of the rung that holds on this kernel, or none. */
+static void load_ladder(struct capture *c, enum ladder ladder, bool condition)
+{
+	const struct ladder_text *text = ladder_text(ladder);
+
+	for (int i = 0; i < RUNGS_MAX && text->rungs[i].how; i++)
+		load_rung(c, &text->rungs[i], false);
+	load_rung(c, ladder_rung(&c->kernel, ladder), condition);
+}
+
 /* Hooks that cost something for each call are there only if asked for. */
-static void choose_programs(struct capture *c, const struct capture_settings *settings,
-			    const struct kernel_features *kernel)
+static void choose_programs(struct capture *c, const struct capture_settings *settings)
 {
 	const struct filter *filter = settings->filter;
 	bool calls = settings->errors, syscalls = settings->errors && filter->pid_count;
 
-	load_if(c->skel->progs.on_retransmit_skb, !kernel->retransmit_has_err);
-	load_if(c->skel->progs.on_retransmit_skb_err, kernel->retransmit_has_err);
-	load_if(c->skel->progs.on_send_length, calls || filter->pid_count);
-	load_if(c->skel->progs.on_recv_length, calls || filter->pid_count);
+	for (int ladder = 0; ladder < LADDER_COUNT; ladder++)
+		load_ladder(c, ladder, true);
+	load_ladder(c, LADDER_CALLS, calls || filter->pid_count);
+	load_ladder(c, LADDER_CGROUPS, *filter->cgroup);
 	load_if(c->skel->progs.on_probe, calls);
 	load_if(c->skel->progs.on_sys_enter, syscalls);
 	load_if(c->skel->progs.on_sys_exit, syscalls);
 	load_if(c->skel->progs.on_process_free, filter->pid_count);
 	load_if(c->skel->progs.on_fork, filter->children);
 	load_if(c->skel->progs.find_children, filter->children);
-	load_if(c->skel->progs.find_cgroup, *filter->cgroup);
 	c->skel->rodata->watch_ttl = calls;
 	c->skel->rodata->watch_errors = calls;
+}
+
+static bool is_loaded(const struct bpf_program *prog)
+{
+	return bpf_program__autoload(prog);
+}
+
+static void set_kernel(struct capture *c)
+{
+	const struct kernel *k = &c->kernel;
+
+	c->skel->rodata->tick_us = kernel_tick_us();
+	c->skel->rodata->features = k->features;
+	c->skel->rodata->check_req_start = k->check_req_start;
+	c->skel->rodata->check_req_end = k->check_req_end;
+	c->skel->rodata->recvmsg_args = k->recvmsg_args;
+	c->skel->rodata->hook_syns = is_loaded(c->skel->progs.on_conn_request) ||
+				     is_loaded(c->skel->progs.probe_conn_request);
+	bpf_map__set_autocreate(c->skel->maps.watched_addresses,
+				!kernel_has(k, FEATURE_socket_storage));
+	bpf_map__set_autocreate(c->skel->maps.watched_ports,
+				!kernel_has(k, FEATURE_socket_storage));
 }
 
 /* Before loading: the verifier drops the filters that are not set. */
@@ -87,30 +128,50 @@ static int set_filter(struct capture *c, const struct filter *f)
 }
 
 static int open_skeleton(struct capture *c, const struct capture_settings *settings,
-			 const struct kernel_features *kernel, struct failure *why)
+			 struct failure *why)
 {
 	c->skel = tcpwhy__open();
 	if (!c->skel)
 		return failed(why, EXIT_FAILED, "cannot open the BPF programs: %s",
 			      strerror(errno));
-	c->skel->rodata->tick_us = kernel_tick_us();
 	c->skel->rodata->show_orderly = settings->orderly;
-	choose_programs(c, settings, kernel);
+	choose_programs(c, settings);
+	set_kernel(c);
 	if (set_filter(c, settings->filter))
 		return failed(why, EXIT_FAILED, "cannot set the sizes of the BPF maps: %s",
 			      strerror(errno));
 	/* Iterators run when they are read, see below. */
 	bpf_program__set_autoattach(c->skel->progs.find_sockets, false);
+	bpf_program__set_autoattach(c->skel->progs.find_sockets_again, false);
 	bpf_program__set_autoattach(c->skel->progs.find_subflows, false);
 	bpf_program__set_autoattach(c->skel->progs.find_holders, false);
+	bpf_program__set_autoattach(c->skel->progs.find_holders_by_file, false);
 	bpf_program__set_autoattach(c->skel->progs.look_at_listeners, false);
 	bpf_program__set_autoattach(c->skel->progs.find_children, false);
 	bpf_program__set_autoattach(c->skel->progs.find_cgroup, false);
 	return 0;
 }
 
+/*
+ * A function of its own is verified once for all arguments, unless the kernel has no words for its
+ * argument: then as a part of each of its callers. The verifier goes by what BTF says of it.
+ */
+static void make_functions_static(struct bpf_object *obj)
+{
+	struct btf *btf = bpf_object__btf(obj);
+
+	for (__u32 id = 1; id < btf__type_cnt(btf); id++) {
+		struct btf_type *type = (struct btf_type *)btf__type_by_id(btf, id);
+
+		if (btf_is_func(type) && btf_vlen(type) == BTF_FUNC_GLOBAL)
+			type->info ^= BTF_FUNC_GLOBAL ^ BTF_FUNC_STATIC;
+	}
+}
+
 static int load_skeleton(struct capture *c, struct failure *why)
 {
+	if (!kernel_has(&c->kernel, FEATURE_global_pointers))
+		make_functions_static(c->skel->obj);
 	if (tcpwhy__load(c->skel))
 		return failed(
 			why, EXIT_KERNEL,
@@ -151,18 +212,20 @@ static int run_once(void *prog)
 }
 
 /* Its connections are watched all the same, but by whom they are owned may stay unknown. */
-static void subflows_unseen(__u32 netns, int err)
+static void subflows_unseen(const struct capture *c, __u32 netns, int err)
 {
+	bool some = kernel_has(&c->kernel, FEATURE_file_socket);
+
 	fprintf(stderr,
-		"tcpwhy: cannot list the MPTCP sockets in the network namespace %u: %s; overflows "
+		"tcpwhy: cannot list the %s sockets in the network namespace %u: %s; overflows "
 		"of its listeners are not seen (CAP_SYS_ADMIN is needed to look there)\n",
-		netns, strerror(-err));
+		some ? "MPTCP" : "TCP", netns, strerror(-err));
 }
 
-/* The TCP sockets of the MPTCP sockets that were found, in each of their namespaces. */
+/* The TCP sockets that are to be found again, in each of their namespaces. */
 static void find_subflows(struct capture *c)
 {
-	int map = bpf_map__fd(c->skel->maps.mptcp_namespaces), err;
+	int map = bpf_map__fd(c->skel->maps.held_namespaces), err;
 	struct bpf_program *prog = c->skel->progs.find_subflows;
 	__u32 netns, pid, *previous = NULL;
 
@@ -174,7 +237,7 @@ static void find_subflows(struct capture *c)
 		else
 			err = 0;
 		if (err && err != -ENOENT) /* the process has ended: its sockets too */
-			subflows_unseen(netns, err);
+			subflows_unseen(c, netns, err);
 	}
 }
 
@@ -219,6 +282,18 @@ static int add_peers(struct capture *c, const struct filter *f, struct failure *
 	return 0;
 }
 
+/* The number of a cgroup is the inode of its directory. */
+static int note_cgroup_id(struct capture *c, const struct filter *f, struct failure *why)
+{
+	struct stat st;
+
+	if (stat(f->cgroup, &st))
+		return failed(why, EXIT_KERNEL, "cannot watch cgroup %s: %s", f->cgroup,
+			      strerror(errno));
+	c->skel->bss->cgroup_id = st.st_ino;
+	return 0;
+}
+
 /* Asks the kernel where the cgroup is. The link holds it, so its address stays its own. */
 static int find_cgroup(struct capture *c, const struct filter *f, struct failure *why)
 {
@@ -228,6 +303,8 @@ static int find_cgroup(struct capture *c, const struct filter *f, struct failure
 
 	if (!*f->cgroup)
 		return 0;
+	if (!kernel_has(&c->kernel, FEATURE_cgroup_iterator))
+		return note_cgroup_id(c, f, why);
 	fd = open(f->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	info.cgroup.cgroup_fd = fd;
 	c->cgroup = fd < 0 ? NULL : bpf_program__attach_iter(c->skel->progs.find_cgroup, &opts);
@@ -249,7 +326,9 @@ static int begin_to_watch(struct capture *c, const struct filter *f, struct fail
 /* What was there before us. The hooks are attached already, so nothing falls between. */
 static int take_snapshot(struct capture *c, struct failure *why)
 {
-	int err = run_once(c->skel->progs.find_sockets);
+	bool by_file = kernel_has(&c->kernel, FEATURE_file_socket);
+	int err = run_once(by_file ? c->skel->progs.find_sockets
+				   : c->skel->progs.find_sockets_again);
 
 	if (err)
 		return failed(why, EXIT_KERNEL, "cannot list the sockets that are open already: %s",
@@ -274,7 +353,11 @@ static int attach_look(struct capture *c, struct failure *why)
 
 static int attach_search(struct capture *c, struct failure *why)
 {
-	c->search = bpf_program__attach_iter(c->skel->progs.find_holders, NULL);
+	bool by_table = kernel_has(&c->kernel, FEATURE_loop);
+
+	c->search = bpf_program__attach_iter(by_table ? c->skel->progs.find_holders
+						      : c->skel->progs.find_holders_by_file,
+					     NULL);
 	if (!c->search)
 		return failed(why, EXIT_KERNEL, "cannot iterate over the tasks: %s",
 			      strerror(errno));
@@ -321,7 +404,6 @@ struct capture *capture_open(const struct capture_settings *settings,
 			     const struct capture_sink *sink, struct failure *why)
 {
 	struct capture *c = calloc(1, sizeof(*c));
-	struct kernel_features kernel;
 
 	if (!c) {
 		failed(why, EXIT_FAILED, "out of memory");
@@ -331,8 +413,8 @@ struct capture *capture_open(const struct capture_settings *settings,
 	c->cpus = libbpf_num_possible_cpus();
 	verbose_libbpf = settings->verbose;
 	libbpf_set_print(print_libbpf);
-	if (kernel_check(&kernel, why) || open_skeleton(c, settings, &kernel, why) ||
-	    load_skeleton(c, why) || open_ring(c, why) ||
+	if (kernel_look(&c->kernel, settings->without, false, why) ||
+	    open_skeleton(c, settings, why) || load_skeleton(c, why) || open_ring(c, why) ||
 	    begin_to_watch(c, settings->filter, why) || take_snapshot(c, why) ||
 	    attach_look(c, why) || attach_search(c, why)) {
 		capture_close(c);

@@ -19,6 +19,7 @@ struct capture_settings {
 	bool orderly;                /* records for orderly ends too */
 	bool errors;                 /* failed calls of the application too; needs a filter */
 	bool verbose;                /* libbpf's messages to stderr */
+	uint32_t without;            /* what of the kernel's is not to be used: enum feature */
 };
 
 /* Who gets the records. Pointers are valid during the call only. */

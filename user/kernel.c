@@ -2,9 +2,10 @@
 #include "kernel.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <linux/capability.h>
-#include <stdbool.h>
+#include <linux/perf_event.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -12,15 +13,42 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
-#define OLDEST_KERNEL "6.16"
+#define BIT(feature) (UINT32_C(1) << FEATURE_##feature)
 
-/* Every tracepoint that the programs hang on. */
+/* ---- names ------------------------------------------------------------------------------- */
+
+static const char *const names[] = {
+#define FEATURE(id, name, meaning) [FEATURE_##id] = name,
+	FEATURES
+#undef FEATURE
+};
+
+static const char *const meanings[] = {
+#define FEATURE(id, name, meaning) [FEATURE_##id] = meaning,
+	FEATURES
+#undef FEATURE
+};
+
+const char *feature_name(enum feature feature)
+{
+	return names[feature];
+}
+
+const char *feature_meaning(enum feature feature)
+{
+	return meanings[feature];
+}
+
+/* ---- what there must be ------------------------------------------------------------------ */
+
+/* Every tracepoint for which nothing else can stand in. */
 static const char *const tracepoints[] = {
-	"inet_sock_set_state",   "tcp_send_reset",   "tcp_receive_reset", "tcp_retransmit_skb",
-	"tcp_retransmit_synack", "tcp_destroy_sock", "kfree_skb",
+	"inet_sock_set_state", "tcp_send_reset",        "tcp_receive_reset",
+	"tcp_retransmit_skb",  "tcp_retransmit_synack", "tcp_destroy_sock",
 };
 
 static const char *release(void)
@@ -88,49 +116,15 @@ static __s32 find_tracepoint(const struct btf *btf, const char *name)
 	return id > 0 ? id : 0;
 }
 
-/* Of a tracepoint that exists; the void * that comes before them is not counted. */
-static int tracepoint_args(const struct btf *btf, const char *name)
-{
-	const struct btf_type *type = btf__type_by_id(btf, find_tracepoint(btf, name));
-
-	type = btf__type_by_id(btf, type->type); /* the pointer */
-	return btf_vlen(btf__type_by_id(btf, type->type)) - 1;
-}
-
 static int check_tracepoints(const struct btf *btf, struct failure *why)
 {
 	for (unsigned int i = 0; i < sizeof(tracepoints) / sizeof(tracepoints[0]); i++)
 		if (!find_tracepoint(btf, tracepoints[i]))
 			return failed(why, EXIT_KERNEL,
-				      "kernel %s has no tracepoint %s, which tcpwhy needs; it is "
-				      "known to work from Linux " OLDEST_KERNEL,
+				      "kernel %s has no tracepoint %s, which tcpwhy needs; Linux "
+				      "has it from 4.16 on",
 				      release(), tracepoints[i]);
 	return 0;
-}
-
-static bool has_enumerator(const struct btf *btf, const char *type, const char *name)
-{
-	__s32 id = btf__find_by_name_kind(btf, type, BTF_KIND_ENUM);
-	const struct btf_type *t = id < 0 ? NULL : btf__type_by_id(btf, id);
-
-	for (int i = 0; t && i < btf_vlen(t); i++)
-		if (!strcmp(btf__name_by_offset(btf, btf_enum(t)[i].name_off), name))
-			return true;
-	return false;
-}
-
-/* Without these, drops and resets could not be told apart: better no answer than a wrong one. */
-static int check_reasons(const struct btf *btf, struct failure *why)
-{
-	if (has_enumerator(btf, "skb_drop_reason", "SKB_DROP_REASON_TCP_LISTEN_OVERFLOW") &&
-	    has_enumerator(btf, "sk_rst_reason", "SK_RST_REASON_INVALID_SYN"))
-		return 0;
-	return failed(
-		why, EXIT_KERNEL,
-		"kernel %s does not say why it drops handshakes and sends resets "
-		"(SKB_DROP_REASON_TCP_LISTEN_OVERFLOW, enum sk_rst_reason); it is known to work "
-		"from Linux " OLDEST_KERNEL,
-		release());
 }
 
 static int check_maps(struct failure *why)
@@ -153,22 +147,230 @@ static int check_maps(struct failure *why)
 	return 0;
 }
 
-int kernel_check(struct kernel_features *features, struct failure *why)
+/* ---- what differs ------------------------------------------------------------------------ */
+
+/* Of a tracepoint; the void * that comes before them is not counted. 0 if there is none. */
+static int tracepoint_args(const struct btf *btf, const char *name)
+{
+	__s32 id = find_tracepoint(btf, name);
+	const struct btf_type *type = btf__type_by_id(btf, id);
+
+	if (!id)
+		return 0;
+	type = btf__type_by_id(btf, type->type); /* the pointer */
+	return btf_vlen(btf__type_by_id(btf, type->type)) - 1;
+}
+
+/* The id of a function that programs can be attached to, 0 if there is none. */
+static __s32 find_function(const struct btf *btf, const char *name)
+{
+	__s32 id = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
+
+	return id > 0 ? id : 0;
+}
+
+static unsigned int function_args(const struct btf *btf, const char *name)
+{
+	__s32 id = find_function(btf, name);
+	const struct btf_type *type = id ? btf__type_by_id(btf, id) : NULL;
+
+	return type ? btf_vlen(btf__type_by_id(btf, type->type)) : 0;
+}
+
+static bool has_enumerator(const struct btf *btf, const char *type, const char *name)
+{
+	__s32 id = btf__find_by_name_kind(btf, type, BTF_KIND_ENUM);
+	const struct btf_type *t = id < 0 ? NULL : btf__type_by_id(btf, id);
+
+	for (int i = 0; t && i < btf_vlen(t); i++)
+		if (!strcmp(btf__name_by_offset(btf, btf_enum(t)[i].name_off), name))
+			return true;
+	return false;
+}
+
+static uint32_t feature_if(bool condition, enum feature feature)
+{
+	return (uint32_t)condition << feature;
+}
+
+/* What BTF tells. Helpers came together with what else is needed to make use of them. */
+static uint32_t features_of_btf(const struct btf *btf)
+{
+	static const struct {
+		const char *helper;
+		enum feature feature;
+	} helpers[] = {
+		{ "BPF_FUNC_get_current_task_btf", FEATURE_task_pointer },
+		{ "BPF_FUNC_sock_from_file", FEATURE_file_socket },
+		{ "BPF_FUNC_sock_from_file", FEATURE_socket_storage },
+		{ "BPF_FUNC_check_mtu", FEATURE_global_pointers },
+		{ "BPF_FUNC_loop", FEATURE_loop },
+	};
+	bool reason = tracepoint_args(btf, "tcp_send_reset") > 2;
+	bool drop_socket = tracepoint_args(btf, "kfree_skb") > 3;
+	uint32_t found = 0;
+
+	for (unsigned int i = 0; i < sizeof(helpers) / sizeof(helpers[0]); i++)
+		found |= feature_if(has_enumerator(btf, "bpf_func_id", helpers[i].helper),
+				    helpers[i].feature);
+	found |= feature_if(find_function(btf, "bpf_iter_cgroup"), FEATURE_cgroup_iterator);
+	found |= feature_if(find_tracepoint(btf, "sock_send_length") &&
+				    find_tracepoint(btf, "sock_recv_length"),
+			    FEATURE_socket_calls);
+	found |= feature_if(reason, FEATURE_stray_resets);
+	found |= feature_if(reason && has_enumerator(btf, "sk_rst_reason",
+						     "SK_RST_REASON_INVALID_SYN"),
+			    FEATURE_reset_reason);
+	found |= feature_if(drop_socket, FEATURE_drop_socket);
+	found |= feature_if(drop_socket && has_enumerator(btf, "skb_drop_reason",
+							  "SKB_DROP_REASON_TCP_LISTEN_OVERFLOW"),
+			    FEATURE_overflow_reason);
+	found |= feature_if(tracepoint_args(btf, "tcp_retransmit_skb") > 2,
+			    FEATURE_retransmit_error);
+	return found;
+}
+
+/* ---- what must be tried ------------------------------------------------------------------ */
+
+/* What programs are attached to where tracepoints do not tell. */
+static const struct {
+	const char *functions[4];
+	enum feature fentry, kprobe; /* FEATURE_COUNT: not used */
+} attached[] = {
+	{ { "tcp_v4_send_reset", "tcp_v6_send_reset" },
+	  FEATURE_fentry_resets,
+	  FEATURE_kprobe_resets },
+	{ { "tcp_conn_request", "tcp_v4_syn_recv_sock", "tcp_v6_syn_recv_sock" },
+	  FEATURE_fentry_listeners,
+	  FEATURE_kprobe_listeners },
+	{ { "tcp_sendmsg", "tcp_recvmsg" }, FEATURE_fexit_calls, FEATURE_COUNT },
+};
+
+/* Not to be attached: what has more arguments than the kernel can pass on, or no BTF. */
+static bool can_fentry(const struct btf *btf, const char *function)
+{
+	static const struct bpf_insn nothing[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FENTRY,
+		    .attach_btf_id = find_function(btf, function));
+	int prog, link;
+
+	if (!opts.attach_btf_id)
+		return false;
+	prog = bpf_prog_load(BPF_PROG_TYPE_TRACING, "tcpwhy_try", "GPL", nothing, 2, &opts);
+	if (prog < 0)
+		return false;
+	link = bpf_raw_tracepoint_open(NULL, prog);
+	close(prog);
+	if (link >= 0)
+		close(link);
+	return link >= 0;
+}
+
+/* The type of the events of kprobes, 0 if there are none. */
+static unsigned int kprobe_type(void)
+{
+	FILE *file = fopen("/sys/bus/event_source/devices/kprobe/type", "re");
+	unsigned int type = 0;
+
+	if (!file)
+		return 0;
+	if (fscanf(file, "%u", &type) != 1)
+		type = 0;
+	fclose(file);
+	return type;
+}
+
+static bool can_kprobe(unsigned int type, const char *function)
+{
+	struct perf_event_attr attr = {
+		.size = sizeof(attr),
+		.type = type,
+		.config1 = (uintptr_t)function, /* kprobe_func */
+	};
+	int fd;
+
+	if (!type)
+		return false;
+	fd = syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static uint32_t try_functions(const struct btf *btf)
+{
+	unsigned int type = kprobe_type();
+	uint32_t found = 0;
+
+	for (unsigned int i = 0; i < sizeof(attached) / sizeof(attached[0]); i++) {
+		bool fentry = true, kprobe = attached[i].kprobe != FEATURE_COUNT;
+
+		for (const char *const *name = attached[i].functions; *name; name++) {
+			fentry = fentry && can_fentry(btf, *name);
+			kprobe = kprobe && can_kprobe(type, *name);
+		}
+		found |= feature_if(fentry, attached[i].fentry);
+		found |= kprobe ? feature_if(true, attached[i].kprobe) : 0;
+	}
+	return found;
+}
+
+/* Its end is where the next one begins, which need not be the next line. */
+static bool find_check_req(struct kernel *k)
+{
+	FILE *file = fopen("/proc/kallsyms", "re");
+	uint64_t start = 0, end = UINT64_MAX, address;
+	char line[512], name[256];
+
+	if (!file)
+		return false;
+	while (!start && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%" SCNx64 " %*c %255s", &address, name) == 2 &&
+		    !strcmp(name, "tcp_check_req"))
+			start = address;
+	rewind(file);
+	while (start && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%" SCNx64, &address) == 1 && address > start && address < end)
+			end = address;
+	fclose(file);
+	k->check_req_start = start;
+	k->check_req_end = end;
+	return start;
+}
+
+static void try_features(struct kernel *k, const struct btf *btf, uint32_t without, bool all)
+{
+	uint32_t for_functions = BIT(stray_resets) | BIT(overflow_reason) | BIT(socket_calls);
+	uint32_t found = k->features & ~without;
+
+	if (all || ~found & for_functions)
+		k->features |= try_functions(btf);
+	if (all || ~found & BIT(reset_reason))
+		k->features |= feature_if(find_check_req(k), FEATURE_symbols);
+}
+
+int kernel_look(struct kernel *k, uint32_t without, bool all, struct failure *why)
 {
 	struct btf *btf = NULL;
 	int err;
 
+	memset(k, 0, sizeof(*k));
 	err = check_privileges(why);
 	if (!err)
 		err = check_btf(&btf, why);
 	if (!err)
 		err = check_tracepoints(btf, why);
 	if (!err)
-		err = check_reasons(btf, why);
-	if (!err)
 		err = check_maps(why);
-	if (!err)
-		features->retransmit_has_err = tracepoint_args(btf, "tcp_retransmit_skb") > 2;
+	if (!err) {
+		k->features = features_of_btf(btf);
+		k->recvmsg_args = function_args(btf, "tcp_recvmsg");
+		try_features(k, btf, without, all);
+		k->features &= ~without;
+	}
 	btf__free(btf);
 	return err;
 }

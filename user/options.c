@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "kernel.h"
 #include "number.h"
 
 #ifndef TCPWHY_VERSION
@@ -52,7 +53,8 @@ enum {
 	KEY_PEER,
 	KEY_VERDICT,
 	KEY_KEEP,
-	KEY_COLOR
+	KEY_COLOR,
+	KEY_WITHOUT
 };
 
 static const struct argp_option described[] = {
@@ -92,6 +94,8 @@ static const struct argp_option described[] = {
 	{ "color", KEY_COLOR, "WHEN", OPTION_ARG_OPTIONAL,
 	  "auto (on terminals, unless NO_COLOR is set), always (the default of WHEN) or never", 5 },
 	{ "verdicts", KEY_VERDICTS, 0, 0, "Print the table of verdicts and exit", 5 },
+	{ "without", KEY_WITHOUT, "LIST", 0,
+	  "Do without these features of the kernel, as if it were an older one; for tests", 5 },
 	{ "verbose", 'v', 0, 0, "libbpf's messages, and more figures in the summary", 5 },
 	{ 0, 'h', 0, OPTION_HIDDEN, 0, -1 },
 	{ 0 },
@@ -129,6 +133,32 @@ static int parse_color(struct parse *p, const char *text)
 		}
 	}
 	return failed(p->why, EXIT_USAGE, "bad color '%s': give auto, always or never", text);
+}
+
+static int parse_feature(struct parse *p, const char *name)
+{
+	for (int i = 0; i < FEATURE_COUNT; i++) {
+		if (!strcmp(name, feature_name(i))) {
+			p->options->without |= UINT32_C(1) << i;
+			return 0;
+		}
+	}
+	return failed(p->why, EXIT_USAGE,
+		      "bad feature '%s': give features of the kernel, for instance %s,%s", name,
+		      feature_name(FEATURE_reset_reason), feature_name(FEATURE_loop));
+}
+
+static int parse_without(struct parse *p, const char *list)
+{
+	char copy[512], *rest = copy, *name;
+	int err = 0;
+
+	if (strlen(list) >= sizeof(copy))
+		return failed(p->why, EXIT_USAGE, "too many features: '%s'", list);
+	strcpy(copy, list);
+	while (!err && (name = strsep(&rest, ",")))
+		err = parse_feature(p, name);
+	return err;
 }
 
 static int parse_positional(struct parse *p, const char *text, unsigned int position)
@@ -228,6 +258,8 @@ static int parse_other(struct parse *p, int key, const char *arg, struct argp_st
 	case 'v':
 		p->options->verbose = true;
 		return 0;
+	case KEY_WITHOUT:
+		return parse_without(p, arg);
 	case 'h':
 		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
 		return 0;

@@ -354,6 +354,7 @@ static int open_watch(struct watch *w, struct failure *why)
 		.orderly = o->orderly,
 		.errors = o->errors,
 		.verbose = o->verbose,
+		.without = o->without,
 	};
 	struct capture_sink sink = { .evidence = take_evidence, .closer = take_closer, .ctx = w };
 

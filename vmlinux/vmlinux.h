@@ -213,7 +213,7 @@ struct bpf_iter__task_file {
 	};
 };
 
-struct bpf_iter__bpf_sk_storage_map {
+struct bpf_iter__bpf_map_elem {
 	union {
 		struct bpf_iter_meta *meta;
 	};
@@ -221,7 +221,7 @@ struct bpf_iter__bpf_sk_storage_map {
 		struct bpf_map *map;
 	};
 	union {
-		struct sock *sk;
+		void *key;
 	};
 	union {
 		void *value;
@@ -439,6 +439,19 @@ struct sk_buff {
 	unsigned int len;
 	unsigned char *data;
 	char cb[48];
+	union {
+		struct {
+			unsigned long _skb_refdst;
+		};
+	};
+};
+
+struct rtable {
+	__u16 rt_type;
+};
+
+struct rt6_info {
+	u32 rt6i_flags;
 };
 
 struct tcp_skb_cb {
@@ -609,6 +622,10 @@ struct socket_alloc {
 
 struct pt_regs {
 	unsigned long di;
+	unsigned long si;
+	unsigned long dx;
+	unsigned long cx;
+	unsigned long r8;
 	unsigned long orig_ax;
 };
 
