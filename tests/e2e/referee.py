@@ -20,7 +20,7 @@ import sys
 import time
 
 EVENTS = {"on_set_state": "sock/inet_sock_set_state", "on_send_reset": "tcp/tcp_send_reset",
-          "on_receive_reset": "tcp/tcp_receive_reset", "on_retransmit_skb_err": "tcp/tcp_retransmit_skb",
+          "on_receive_reset": "tcp/tcp_receive_reset", "on_retransmit_skb": "tcp/tcp_retransmit_skb",
           "on_retransmit_synack": "tcp/tcp_retransmit_synack", "on_kfree_skb": "skb/kfree_skb"}
 SYS_BPF = {"x86_64": 321, "aarch64": 280}
 BPF_ENABLE_STATS = 32
@@ -77,8 +77,8 @@ def main():
             signal.signal(sig, lambda *_: sys.exit(0))
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)      # PR_SET_PDEATHSIG
         enable_run_counts()
-        for event in EVENTS.values():
-            (instance / "events" / event / "enable").write_text("1")
+        for program in runs():      # on some kernels not all are needed
+            (instance / "events" / EVENTS[program] / "enable").write_text("1")
         first_hits, first_runs = both(instance)
         for _ in sys.stdin:
             now_hits, now_runs = both(instance)
