@@ -35,9 +35,16 @@ struct {
 	__type(value, __u8);
 } peers SEC(".maps");
 
+/* Older verifiers do not know that what ntohs() returns has 16 bits. */
+static __always_inline __u32 flags_of_port(__u32 port)
+{
+	barrier_var(port);
+	return port_flags[port & (PORTS - 1)];
+}
+
 static __always_inline bool pass_ports(__u16 lport, __u16 rport)
 {
-	__u32 local = port_flags[lport], remote = port_flags[rport];
+	__u32 local = flags_of_port(lport), remote = flags_of_port(rport);
 	__u32 held =
 		((local | remote) & PORT_EITHER) | (local & PORT_LOCAL) | (remote & PORT_REMOTE);
 
