@@ -230,6 +230,14 @@ static __always_inline void watch_sock(struct tcp_sock *tp)
 		*holder = HELD;
 }
 
+/* What it means that the process holds a descriptor of a socket. */
+static __always_inline __u8 holder_by(__u32 tgid, bool listening)
+{
+	if (!filter_processes)
+		return 0;
+	return is_watched(tgid) ? HELD : listening ? SHARED : 0;
+}
+
 /* A listener's children get what it has; without socket storage, what those of its port have. */
 static __always_inline void hand_on(struct tcp_sock *listener, __u8 holder)
 {

@@ -17,6 +17,12 @@
 
 /* ---- sockets --------------------------------------------------------------------------------- */
 
+struct held_sock {
+	struct owner owner;
+	__u8 holder; /* enum holder */
+	__u8 pad[7];
+};
+
 /*
  * Sockets that descriptors lead to, by address, and by whom they are held: those of MPTCP, whose
  * subflows are found by it; and those of TCP that must be found again.
@@ -26,7 +32,7 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 65536);
 	__type(key, __u64); /* struct sock */
-	__type(value, struct owner);
+	__type(value, struct held_sock);
 } held_socks SEC(".maps");
 
 /* Where they are: the inodes of network namespaces, and for each a process by which to get there.
@@ -41,16 +47,25 @@ struct {
 
 static __always_inline void find_again(const struct sock *sk, const struct owner *owner)
 {
+	bool listening = BPF_CORE_READ(sk, __sk_common.skc_state) == BPF_TCP_LISTEN;
+	struct held_sock found = { .owner = *owner }, *known;
 	__u32 netns = netns_of_sock(sk);
 	__u64 key = (__u64)sk;
 
-	if (BPF_CORE_READ(sk, __sk_common.skc_state) != BPF_TCP_LISTEN && !is_watched(owner->pid))
+	found.holder = holder_by(owner->pid, listening);
+	if (!listening && !found.holder)
 		return;
-	bpf_map_update_elem(&held_socks, &key, owner, BPF_ANY);
+	known = bpf_map_lookup_elem(&held_socks, &key);
+	if (known) {
+		found.holder |= known->holder;
+		found.owner = known->owner;
+	}
+	bpf_map_update_elem(&held_socks, &key, &found, BPF_ANY);
 	bpf_map_update_elem(&held_namespaces, &netns, &owner->pid, BPF_ANY);
 }
 
-static __always_inline void found_listener(struct tcp_sock *tp, const struct owner *owner)
+static __always_inline void found_listener(struct tcp_sock *tp, const struct owner *owner,
+					   __u8 holder)
 {
 	struct listener *l = add_listener(as_sock(tp));
 
@@ -58,14 +73,15 @@ static __always_inline void found_listener(struct tcp_sock *tp, const struct own
 		l->owner = *owner;
 	else
 		l = find_listener(as_sock(tp));
-	note_listener_holder(tp, l, owner->pid);
+	note_listener_holder(tp, l, holder);
 }
 
-static __always_inline void found_socket(struct tcp_sock *tp, const struct owner *owner)
+static __always_inline void found_socket(struct tcp_sock *tp, const struct owner *owner,
+					 __u8 holder)
 {
 	if (is_listening(tp))
-		found_listener(tp, owner);
-	else if (is_watched(owner->pid))
+		found_listener(tp, owner, holder);
+	else if (holder & HELD)
 		watch_sock(tp);
 }
 
@@ -89,8 +105,8 @@ int find_sockets(struct bpf_iter__task_file *ctx)
 	tp = bpf_skc_to_tcp_sock(socket->sk);
 	if (tp) {
 		note_held(task, file, ctx->fd, (__u64)as_sock(tp));
-		found_socket(tp, &owner);
-	} else if (socket->sk->sk_protocol == IPPROTO_MPTCP) {
+		found_socket(tp, &owner, holder_by(owner.pid, is_listening(tp)));
+	} else if (is_message_sock(socket->sk)) {
 		find_again(socket->sk, &owner);
 	}
 	return 0;
@@ -125,7 +141,7 @@ SEC("iter/tcp")
 int find_subflows(struct bpf_iter__tcp *ctx)
 {
 	struct sock_common *common = ctx->sk_common;
-	const struct owner *owner;
+	const struct held_sock *found;
 	struct tcp_sock *tp;
 	__u64 key;
 
@@ -135,9 +151,9 @@ int find_subflows(struct bpf_iter__tcp *ctx)
 	key = (__u64)message_sock(tp);
 	if (!key)
 		key = (__u64)tp;
-	owner = bpf_map_lookup_elem(&held_socks, &key);
-	if (owner)
-		found_socket(tp, owner);
+	found = bpf_map_lookup_elem(&held_socks, &key);
+	if (found)
+		found_socket(tp, &found->owner, found->holder);
 	return 0;
 }
 

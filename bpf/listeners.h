@@ -176,13 +176,11 @@ static __always_inline struct listener *add_listener(const struct sock *sk)
 	return l;
 }
 
-/* A process listens on it, or holds a descriptor of it. l may be NULL. */
+/* Processes listen on it, or hold a descriptor of it: holder_by(). l may be NULL. */
 static __always_inline void note_listener_holder(struct tcp_sock *tp, struct listener *l,
-						 __u32 tgid)
+						 __u8 holder)
 {
-	__u8 holder = is_watched(tgid) ? HELD : SHARED;
-
-	if (!filter_processes)
+	if (!holder)
 		return;
 	if (l)
 		l->holder |= holder;

@@ -144,6 +144,11 @@ static __always_inline const struct mptcp_sock *message_sock(const struct tcp_so
 	return (const void *)BPF_CORE_READ(subflow, conn);
 }
 
+static __always_inline bool is_message_sock(const struct sock *sk)
+{
+	return BPF_CORE_READ(sk, sk_protocol) == IPPROTO_MPTCP;
+}
+
 /* What the process did, it did to the message socket. */
 static __always_inline void facts_of_message_sock(struct facts *f, const struct mptcp_sock *msk)
 {

@@ -523,6 +523,46 @@ use_and_abort() {
 	assert_seen <<<"peer-aborted	two	$N"
 }
 
+need_mptcp() {
+	$PYTHON -c 'import socket; socket.socket(proto=socket.IPPROTO_MPTCP)' 2>/dev/null ||
+		skip "this kernel has no MPTCP"
+}
+
+# two_mptcp_servers : "one" and "two" have the same listener, and "three" connects
+two_mptcp_servers() {
+	start_pair three 7102
+	tell three speak-mptcp
+	tell one listen 128 mptcp
+	tell two mailbox "$BATS_TEST_TMPDIR/box"
+	tell one share "$BATS_TEST_TMPDIR/box"
+	tell two join
+}
+
+# accept_by SERVER... : N connections each
+accept_by() {
+	local server
+	for server; do
+		tell three connect $N 7100
+		tell "$server" accept $N
+	done
+}
+
+use_both_and_abort() {
+	tell three send
+	both echo
+	tell three abort
+	both drop
+}
+
+@test "-p does not see of MPTCP what another process accepts from a listener that both had before" {
+	need_mptcp
+	two_mptcp_servers
+	start_tcpwhy -p "$PAIR_two_PID"
+	accept_by one
+	use_both_and_abort
+	assert_seen <<<""
+}
+
 @test "-p sees what all threads of the process do" {
 	start_tcpwhy -p "$PAIR_one_PID"
 	both refused-threads $N

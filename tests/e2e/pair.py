@@ -26,14 +26,18 @@ Commands, one a line, each answered by "ok" (or by what was asked for):
     syns N              N connects that nobody answers, to PORT; each closed before its second SYN
     fork                from now on a child obeys; it ends, and then we
     orphan              the same, but we end at once
+    speak-mptcp         the connecting ends of connections to come are of MPTCP
     connect N [PORT]    N connecting ends, to another process's listener
     accept N            N accepted ends
     send                the connecting ends write 45 bytes
     echo                the accepted ends read 45 bytes and write them back
     abort               the connecting ends are reset (SO_LINGER 0)
+    drop                the accepted ends close
     mailbox PATH        a UNIX socket for descriptors
     give PATH           the accepted ends are passed to whoever has the mailbox
     take N              N accepted ends out of our mailbox
+    share PATH          whoever has the mailbox gets the listener too
+    join                the listener in our mailbox is ours too
     quit
 """
 
@@ -62,6 +66,7 @@ class Pair:
     def __init__(self, port, host="127.0.0.1"):
         self.port, self.host = port, host
         self.family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.proto = 0
         self.listener = self.box = None
         self.connecting, self.accepted, self.kept = [], [], []
 
@@ -71,10 +76,14 @@ class Pair:
 
     def socket(self):
         """Bound to our address, so that both ends have it."""
-        s = socket.socket(self.family)
-        s.setsockopt(socket.IPPROTO_IP, 24, 1)      # IP_BIND_ADDRESS_NO_PORT
+        s = socket.socket(self.family, proto=self.proto)
+        if not self.proto:
+            s.setsockopt(socket.IPPROTO_IP, 24, 1)  # IP_BIND_ADDRESS_NO_PORT
         s.bind((self.host, 0))
         return s
+
+    def speak_mptcp(self):
+        self.proto = socket.IPPROTO_MPTCP
 
     def dial(self, port=None):
         s = self.socket()
@@ -118,6 +127,11 @@ class Pair:
             near.close()
         self.connecting = []
 
+    def drop(self):
+        for far in self.accepted:
+            far.close()
+        self.accepted = []
+
     def mailbox(self, path):
         self.box = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.box.bind(path)
@@ -133,6 +147,15 @@ class Pair:
     def take(self, n):
         _, fds, _, _ = socket.recv_fds(self.box, 1, int(n))
         self.accepted += [socket.socket(fileno=fd) for fd in fds]
+
+    def share(self, path):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+            s.connect(path)
+            socket.send_fds(s, [b"x"], [self.listener.fileno()])
+
+    def join(self):
+        _, fds, _, _ = socket.recv_fds(self.box, 1, 1)
+        self.listener = socket.socket(fileno=fds[0])
 
     def fork(self, stay=True):
         if os.fork():
