@@ -19,8 +19,8 @@ const volatile __u32 recvmsg_args = 5;    /* of tcp_recvmsg() */
 
 /*
  * Under -p: whoever sends or receives has the connection, although another process may have made
- * its listener (prefork) or accepted it (and passed the descriptor). From MPTCP's message sockets,
- * which come here too, there is no way to the subflows.
+ * its listener (prefork) or accepted it (and passed the descriptor). Of MPTCP the message socket
+ * comes here.
  */
 static __always_inline void on_use(struct sock *sk)
 {
@@ -31,6 +31,8 @@ static __always_inline void on_use(struct sock *sk)
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (tp && !is_listening(tp))
 		watch_sock(tp);
+	else if (is_message_sock(sk))
+		watch_message_sock((const void *)sk);
 }
 
 static __always_inline bool tells_of_death(int err)

@@ -230,6 +230,38 @@ static __always_inline void watch_sock(struct tcp_sock *tp)
 		*holder = HELD;
 }
 
+/*
+ * Under -p only: the message sockets of MPTCP that watched processes use, by their addresses. There
+ * is no way from a subflow to its message socket that the verifier trusts, so no socket storage.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1); /* user space knows how many */
+	__type(key, __u64);     /* struct mptcp_sock */
+	__type(value, __u64);   /* message_key() */
+} used_message_socks SEC(".maps");
+
+static __always_inline void watch_message_sock(const struct mptcp_sock *msk)
+{
+	__u64 address = (__u64)msk, key = message_key(msk), *known;
+
+	known = bpf_map_lookup_elem(&used_message_socks, &address);
+	if (key && (!known || *known != key))
+		bpf_map_update_elem(&used_message_socks, &address, &key, BPF_ANY);
+}
+
+/* A subflow, which keeps its message socket from being freed. */
+static __always_inline bool is_of_used_message_sock(const struct tcp_sock *tp)
+{
+	const struct mptcp_sock *msk = message_sock(tp);
+	__u64 address = (__u64)msk, *known;
+
+	if (!msk)
+		return false;
+	known = bpf_map_lookup_elem(&used_message_socks, &address);
+	return known && *known == message_key(msk);
+}
+
 /* What it means that the process holds a descriptor of a socket. */
 static __always_inline __u8 holder_by(__u32 tgid, bool listening)
 {
@@ -282,7 +314,9 @@ static __always_inline bool pass_process(struct tcp_sock *tp)
 	holder = holder_of(tp, false);
 	if (holder && *holder == HELD)
 		return true;
-	return as_sock(tp)->sk_lock.owned && current_is_watched();
+	if (as_sock(tp)->sk_lock.owned && current_is_watched())
+		return true;
+	return is_of_used_message_sock(tp);
 }
 
 static __always_inline bool filter_owners(void)

@@ -149,6 +149,12 @@ static __always_inline bool is_message_sock(const struct sock *sk)
 	return BPF_CORE_READ(sk, sk_protocol) == IPPROTO_MPTCP;
 }
 
+/* Tells it from a successor at the same address: random; 0 = not connected yet. */
+static __always_inline __u64 message_key(const struct mptcp_sock *msk)
+{
+	return BPF_CORE_READ(msk, local_key);
+}
+
 /* What the process did, it did to the message socket. */
 static __always_inline void facts_of_message_sock(struct facts *f, const struct mptcp_sock *msk)
 {

@@ -18,7 +18,8 @@
 #include "netns.h"
 #include "tcpwhy.skel.h"
 
-#define DESCENDANTS_MAX 65536 /* processes that --children can follow at a time */
+#define DESCENDANTS_MAX   65536 /* processes that --children can follow at a time */
+#define MESSAGE_SOCKS_MAX 16384 /* of MPTCP, that -p remembers as its processes' */
 
 struct capture {
 	struct tcpwhy *skel;
@@ -122,7 +123,9 @@ static int set_filter(struct capture *c, const struct filter *f)
 	c->skel->rodata->filter_verdicts = f->verdicts;
 	if (bpf_map__set_max_entries(c->skel->maps.peers, FILTER_PEERS_MAX))
 		return -errno;
-	if (f->pid_count && bpf_map__set_max_entries(c->skel->maps.processes, most_processes))
+	if (f->pid_count &&
+	    (bpf_map__set_max_entries(c->skel->maps.processes, most_processes) ||
+	     bpf_map__set_max_entries(c->skel->maps.used_message_socks, MESSAGE_SOCKS_MAX)))
 		return -errno;
 	return 0;
 }

@@ -361,6 +361,7 @@ struct inet_connection_sock {
 
 struct mptcp_sock {
 	struct inet_connection_sock sk;
+	u64 local_key;
 	u64 bytes_received;
 	u64 bytes_consumed;
 };

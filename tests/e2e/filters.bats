@@ -524,7 +524,7 @@ use_and_abort() {
 }
 
 need_mptcp() {
-	$PYTHON -c 'import socket; socket.socket(proto=socket.IPPROTO_MPTCP)' 2>/dev/null ||
+	in_netns $PYTHON -c 'import socket; socket.socket(proto=socket.IPPROTO_MPTCP)' 2>/dev/null ||
 		skip "this kernel has no MPTCP"
 }
 
@@ -554,13 +554,49 @@ use_both_and_abort() {
 	both drop
 }
 
-@test "-p does not see of MPTCP what another process accepts from a listener that both had before" {
+@test "-p sees of MPTCP what the process accepts from a shared listener, and not what another one does" {
+	need_mptcp
+	two_mptcp_servers
+	start_tcpwhy -p "$PAIR_two_PID"
+	accept_by two one
+	use_both_and_abort
+	assert_seen <<<"peer-aborted	two	$N"
+}
+
+@test "-p does not see MPTCP connections that come to be where the process's own ones were" {
+	need_mptcp
+	two_mptcp_servers
+	start_tcpwhy -p "$PAIR_two_PID"
+	for server in two one one one; do
+		accept_by $server
+		use_both_and_abort
+		sleep 0.1 # an RCU grace period: their memory can be used again
+	done
+	assert_seen <<<"peer-aborted	two	$N"
+}
+
+@test "-p sees of MPTCP the connections whose descriptors were passed to it" {
 	need_mptcp
 	two_mptcp_servers
 	start_tcpwhy -p "$PAIR_two_PID"
 	accept_by one
+	tell one give "$BATS_TEST_TMPDIR/box"
+	tell two take $N
+	accept_by one
 	use_both_and_abort
-	assert_seen <<<""
+	assert_seen <<<"peer-aborted	two	$N"
+}
+
+@test "-p sees of MPTCP what the process closes, although the kernel closes the subflow later" {
+	need_mptcp
+	two_mptcp_servers
+	start_tcpwhy -p "$PAIR_two_PID"
+	accept_by two one
+	tell three send
+	both echo
+	tell three send
+	both drop
+	assert_seen <<<"unread-data	two	$N"
 }
 
 @test "-p sees what all threads of the process do" {
