@@ -107,7 +107,9 @@ static __always_inline void on_listen(struct tcp_sock *tp)
 	l = add_listener(as_sock(tp));
 	if (l)
 		owner_of_current(&l->owner);
-	note_listener_holder(tp, l, holder_by(bpf_get_current_pid_tgid() >> 32, true));
+	/* With socket storage a listener hands nothing on if nothing is known of it. */
+	note_listener_holder(tp, l,
+			     holder_by(bpf_get_current_pid_tgid() >> 32, !offers(socket_storage)));
 }
 
 static __always_inline void on_listen_end(struct tcp_sock *tp)
