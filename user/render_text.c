@@ -328,6 +328,7 @@ static void format_processes(char *out, size_t size, const struct tally *tally,
 	size_t n = tally_top(tally, verdict, top, PROCESSES_SHOWN, &others);
 	FILE *list = fmemopen(out, size, "w");
 
+	*out = '\0'; /* where nothing is written, fmemopen() leaves what was there */
 	if (!list)
 		return;
 	for (size_t i = 0; i < n; i++) {
@@ -345,7 +346,7 @@ void text_summary(FILE *out, const struct capture_counts *total, const struct ta
 {
 	const struct counts *c = &total->counts;
 	struct totals t = add_up(c);
-	char processes[PROCESSES_SHOWN * (PROCESS_SIZE + 24) + 64] = "";
+	char processes[PROCESSES_SHOWN * (PROCESS_SIZE + 24) + 64];
 	int beside;
 
 	fprintf(out,

@@ -935,6 +935,45 @@ static void table_names_every_verdict_once(void **state)
 	free(text);
 }
 
+/* ---- the summary --------------------------------------------------------------------------- */
+
+static void add_share(struct tally *tally, enum verdict verdict, const char *comm, uint32_t pid,
+		      uint64_t n)
+{
+	struct owner o = { .pid = pid };
+
+	memcpy(o.comm, comm, strnlen(comm, sizeof(o.comm)));
+	tally_add(tally, verdict, &o, n);
+}
+
+static void summary_of(char *text, size_t size, const struct capture_counts *total,
+		       const struct tally *tally)
+{
+	FILE *out = fmemopen(text, size, "w");
+
+	assert_non_null(out);
+	text_summary(out, total, tally, 1000000000, 0);
+	fclose(out);
+}
+
+static void summary_names_nobody_where_nobody_is_known(void **state)
+{
+	struct capture_counts total = {};
+	struct tally *tally = tally_new();
+	char text[4096], *second;
+
+	(void)state;
+	total.counts.verdict[VERDICT_refused] = 20;
+	total.counts.verdict[VERDICT_no_listener] = 20;
+	add_share(tally, VERDICT_refused, "nginx", 812, 20);
+	summary_of(text, sizeof(text), &total, tally);
+	expect_part(text, "by: nginx[812] 20\n");
+	second = strstr(text, "no-listener");
+	assert_non_null(second);
+	expect_no_part(second, "by: ");
+	tally_free(tally);
+}
+
 /* ---- what the words must not claim ----------------------------------------------------------- */
 
 /* Of a connection that had sent everything only the FIN is missing: no byte is lost. */
@@ -1040,6 +1079,7 @@ int main(void)
 		cmocka_unit_test(line_begins_with_the_time_of_the_event),
 		cmocka_unit_test(names_of_verdicts_are_distinct_words),
 		cmocka_unit_test(table_names_every_verdict_once),
+		cmocka_unit_test(summary_names_nobody_where_nobody_is_known),
 		cmocka_unit_test(words_do_not_count_an_orphans_fin),
 		cmocka_unit_test(words_do_not_count_an_unsent_fin),
 		cmocka_unit_test(words_tell_no_silence_before_the_first_answer),
