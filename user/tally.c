@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/*
+ * For each verdict an array of shares, and a table of slots by which a process's share is found: a
+ * record costs the same however many processes there are.
+ */
 #include "tally.h"
 
 #include <stdbool.h>
@@ -7,10 +11,12 @@
 
 #include "classify.h"
 
-#define PROCESSES_MAX 256 /* of a verdict; later ones are others */
+#define PROCESSES_MAX 256                 /* of a verdict; later ones are others */
+#define SLOTS         (2 * PROCESSES_MAX) /* a power of two */
 
 struct verdict_tally {
 	struct share shares[PROCESSES_MAX];
+	uint16_t slots[SLOTS]; /* 1 + the index of a share; 0 = free */
 	size_t n;
 	uint64_t others;
 };
@@ -33,15 +39,48 @@ void tally_free(struct tally *tally)
 	free(tally);
 }
 
+void tally_reset(struct tally *tally)
+{
+	for (int v = 0; v < VERDICT_COUNT; v++) {
+		struct verdict_tally *t = tally->of[v];
+
+		if (!t || !t->n)
+			continue;
+		memset(t->slots, 0, sizeof(t->slots));
+		t->n = 0;
+		t->others = 0;
+	}
+}
+
 static bool same_process(const struct owner *a, const struct owner *b)
 {
 	return a->pid == b->pid && !memcmp(a->comm, b->comm, sizeof(a->comm));
 }
 
+/* FNV-1a; a PID alone would put its successor, with another name, beside it. */
+static uint32_t hash_process(const struct owner *o)
+{
+	uint32_t hash = 2166136261u ^ o->pid;
+
+	for (size_t i = 0; i < sizeof(o->comm); i++)
+		hash = (hash ^ (unsigned char)o->comm[i]) * 16777619u;
+	return hash ^ hash >> 16;
+}
+
+/* The process's slot, or the free one where it would go; there are always free ones. */
+static uint16_t *find_slot(struct verdict_tally *t, const struct owner *owner)
+{
+	uint32_t i = hash_process(owner) % SLOTS;
+
+	while (t->slots[i] && !same_process(&t->shares[t->slots[i] - 1].owner, owner))
+		i = (i + 1) % SLOTS;
+	return &t->slots[i];
+}
+
 void tally_add(struct tally *tally, enum verdict verdict, const struct owner *owner, uint64_t n)
 {
 	struct verdict_tally *t = tally->of[verdict];
-	size_t i = 0;
+	uint16_t *slot;
 
 	if (!owner->pid)
 		return;
@@ -49,38 +88,45 @@ void tally_add(struct tally *tally, enum verdict verdict, const struct owner *ow
 		t = tally->of[verdict] = calloc(1, sizeof(*t));
 	if (!t)
 		return;
-	while (i < t->n && !same_process(&t->shares[i].owner, owner))
-		i++;
-	if (i == PROCESSES_MAX) {
+	slot = find_slot(t, owner);
+	if (!*slot && t->n == PROCESSES_MAX) {
 		t->others += n;
 		return;
 	}
-	if (i == t->n)
+	if (!*slot) {
 		t->shares[t->n++] = (struct share){ .owner = *owner };
-	t->shares[i].n += n;
+		*slot = t->n;
+	}
+	t->shares[*slot - 1].n += n;
 }
 
-static int by_number(const void *a, const void *b)
+/* The last of the top gives way if the array is full. Returns how many there are now. */
+static size_t insert(struct share *top, size_t n, size_t max, const struct share *share)
 {
-	uint64_t one = ((const struct share *)a)->n, other = ((const struct share *)b)->n;
+	size_t i = n < max ? n++ : max - 1;
 
-	return one < other ? 1 : one > other ? -1 : 0;
+	for (; i > 0 && top[i - 1].n < share->n; i--)
+		top[i] = top[i - 1];
+	top[i] = *share;
+	return n;
 }
 
 size_t tally_top(const struct tally *tally, enum verdict verdict, struct share *top, size_t max,
 		 uint64_t *others)
 {
-	struct verdict_tally *t = tally->of[verdict];
-	size_t n;
+	const struct verdict_tally *t = tally->of[verdict];
+	size_t n = 0;
 
 	*others = 0;
 	if (!t)
 		return 0;
-	qsort(t->shares, t->n, sizeof(t->shares[0]), by_number);
-	n = t->n < max ? t->n : max;
-	memcpy(top, t->shares, n * sizeof(*top));
 	*others = t->others;
-	for (size_t i = n; i < t->n; i++)
+	for (size_t i = 0; i < t->n; i++) {
 		*others += t->shares[i].n;
+		if (n < max || top[n - 1].n < t->shares[i].n)
+			n = insert(top, n, max, &t->shares[i]);
+	}
+	for (size_t i = 0; i < n; i++)
+		*others -= top[i].n;
 	return n;
 }

@@ -99,6 +99,65 @@ static void thousands_of_processes_are_summed_up(void **state)
 	tally_free(t);
 }
 
+/* Of those with the same number, who came first: rows do not flicker. */
+static void equals_come_in_the_order_of_their_first(void **state)
+{
+	struct tally *t = tally_new();
+	struct share top[TOP];
+	uint64_t others;
+
+	(void)state;
+	for (uint32_t pid = 9; pid; pid--)
+		add(t, VERDICT_refused, pid, 1);
+	expect_number(tally_top(t, VERDICT_refused, top, TOP, &others), TOP);
+	for (int i = 0; i < TOP; i++)
+		expect_number(top[i].owner.pid, 9 - i);
+	expect_number(others, 6);
+	tally_free(t);
+}
+
+/* All that a reset leaves is memory: the next interval begins with nothing. */
+static void nothing_is_left_after_a_reset(void **state)
+{
+	struct tally *t = tally_new();
+	struct share top[TOP];
+	uint64_t others;
+
+	(void)state;
+	for (int round = 0; round < 3; round++) {
+		for (uint32_t pid = 1; pid <= 5000; pid++)
+			add(t, VERDICT_refused, pid, 1);
+		tally_reset(t);
+		expect_number(tally_top(t, VERDICT_refused, top, TOP, &others), 0);
+		expect_number(others, 0);
+	}
+	add(t, VERDICT_refused, 5000, 3);
+	expect_number(tally_top(t, VERDICT_refused, top, TOP, &others), 1);
+	expect_number(top[0].owner.pid, 5000);
+	expect_number(top[0].n, 3);
+	expect_number(others, 0);
+	tally_free(t);
+}
+
+/* To ask does not change the answer, nor what is added later. */
+static void asking_changes_nothing(void **state)
+{
+	struct tally *t = tally_new();
+	struct share top[TOP];
+	uint64_t others;
+
+	(void)state;
+	for (int round = 1; round <= 50; round++) {
+		for (uint32_t pid = 1; pid <= 50; pid++)
+			add(t, VERDICT_refused, pid, pid);
+		expect_number(tally_top(t, VERDICT_refused, top, TOP, &others), TOP);
+		for (int i = 0; i < TOP; i++)
+			expect_number(top[i].n, round * (50 - i));
+		expect_number(others, round * 47 * 48 / 2);
+	}
+	tally_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -106,6 +165,9 @@ int main(void)
 		cmocka_unit_test(verdicts_are_told_apart),
 		cmocka_unit_test(processes_are_told_apart),
 		cmocka_unit_test(thousands_of_processes_are_summed_up),
+		cmocka_unit_test(equals_come_in_the_order_of_their_first),
+		cmocka_unit_test(nothing_is_left_after_a_reset),
+		cmocka_unit_test(asking_changes_nothing),
 	};
 
 	return cmocka_run_group_tests_name("tally", tests, NULL, NULL);
