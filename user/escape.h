@@ -12,4 +12,7 @@
 /* Copies with everything but visible ASCII as \xHH, the backslash too; cut to fit size. */
 void escape_text(char *out, size_t size, const char *s, size_t n);
 
+/* The same, and what would make it look like more than an item of "key=NAME[...],NAME[...]". */
+void escape_item(char *out, size_t size, const char *s, size_t n);
+
 #endif

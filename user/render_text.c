@@ -16,16 +16,28 @@
 /* ---- one line for a death or an incident ------------------------------------------------- */
 
 /* Records carry monotonic time; the wall clock may be set, so it is asked each time. */
-static void format_time(char *out, size_t size, uint64_t when)
+static uint64_t wall_time(uint64_t when)
 {
 	uint64_t age = monotonic_ns() - when;
-	uint64_t wall = clock_ns(CLOCK_REALTIME) - age;
+
+	return clock_ns(CLOCK_REALTIME) - age;
+}
+
+/* Returns its length. */
+static size_t format_seconds(char *out, size_t size, uint64_t wall)
+{
 	time_t seconds = wall / 1000000000;
 	struct tm tm;
-	size_t n;
 
 	localtime_r(&seconds, &tm);
-	n = strftime(out, size, "%H:%M:%S", &tm);
+	return strftime(out, size, "%H:%M:%S", &tm);
+}
+
+static void format_time(char *out, size_t size, uint64_t when)
+{
+	uint64_t wall = wall_time(when);
+	size_t n = format_seconds(out, size, wall);
+
 	snprintf(out + n, size - n, ".%03u", (unsigned int)(wall / 1000000 % 1000));
 }
 
@@ -230,8 +242,44 @@ void text_interval_head(FILE *out)
 		"unhealthy", "incidents", "retrans", "rst-sent", "rst-recv", "lost", "by verdict");
 }
 
-/* Those that occurred, as name=count; "-" if there are none. */
-static void format_verdicts(char *out, size_t size, const struct counts *c)
+#define ROW_PROCESSES 2 /* of a verdict; so a row can still be read */
+#define ROW_ITEM_SIZE (PROCESS_SIZE + 24)
+#define ROW_SIZE      (VERDICT_COUNT * (64 + (ROW_PROCESSES + 1) * ROW_ITEM_SIZE))
+
+static uint64_t at_most(uint64_t n, uint64_t max)
+{
+	return n < max ? n : max;
+}
+
+/*
+ * " by nginx[812]:18,php-fpm[9]:1,others:1"; nothing if no process is known. The count is the
+ * kernel's, the processes are those of the records: they never have more than it.
+ */
+static void text_row_processes(FILE *list, const struct tally *tally, enum verdict verdict,
+			       uint64_t count)
+{
+	char comm[ESCAPED_SIZE(TASK_NAME_LEN)];
+	struct share top[ROW_PROCESSES];
+	const char *separator = " by ";
+	uint64_t others, n;
+	size_t shown = tally_top(tally, verdict, top, ROW_PROCESSES, &others);
+
+	for (size_t i = 0; i < shown && count; i++) {
+		const struct owner *owner = &top[i].owner;
+
+		n = at_most(top[i].n, count);
+		escape_item(comm, sizeof(comm), owner->comm, sizeof(owner->comm));
+		fprintf(list, "%s%s[%u]:%" PRIu64, separator, comm, owner->pid, n);
+		separator = ",";
+		count -= n;
+	}
+	if (others && count)
+		fprintf(list, ",others:%" PRIu64, at_most(others, count));
+}
+
+/* Those that occurred, as name=count and whose they were; "-" if there are none. */
+static void format_verdicts(char *out, size_t size, const struct counts *c,
+			    const struct tally *tally)
 {
 	const char *separator = "";
 	FILE *list = fmemopen(out, size, "w");
@@ -242,24 +290,23 @@ static void format_verdicts(char *out, size_t size, const struct counts *c)
 		if (!c->verdict[v] || verdict_text(v)->group == GROUP_ORDERLY)
 			continue;
 		fprintf(list, "%s%s=%llu", separator, verdict_text(v)->name, c->verdict[v]);
+		text_row_processes(list, tally, v, c->verdict[v]);
 		separator = " ";
 	}
 	fprintf(list, "%s", *separator ? "" : "-");
 	fclose(list);
 }
 
-void text_interval(FILE *out, const struct capture_counts *added)
+void text_interval(FILE *out, uint64_t until, const struct capture_counts *added,
+		   const struct tally *tally)
 {
 	const struct counts *c = &added->counts;
 	struct totals t = add_up(c);
-	char when[16], verdicts[2048] = "";
-	struct tm tm;
-	time_t now = time(NULL);
+	char when[16], verdicts[ROW_SIZE] = "";
 	int column;
 
-	localtime_r(&now, &tm);
-	strftime(when, sizeof(when), "%H:%M:%S", &tm);
-	format_verdicts(verdicts, sizeof(verdicts), c);
+	format_seconds(when, sizeof(when), wall_time(until));
+	format_verdicts(verdicts, sizeof(verdicts), c, tally);
 	column = fprintf(out,
 			 "%s %8" PRIu64 " %8" PRIu64 " %9" PRIu64 " %9" PRIu64
 			 " %8llu %8llu %8llu %6" PRIu64 "  ",

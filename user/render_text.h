@@ -20,8 +20,13 @@ void text_evidence(FILE *out, const struct evidence *e, const struct evidence *o
 /* The column heads of text_interval(). */
 void text_interval_head(FILE *out);
 
-/* One row: what was added in an interval, then each verdict that occurred as name=count. */
-void text_interval(FILE *out, const struct capture_counts *added);
+/*
+ * One row: what was added in an interval until then (CLOCK_MONOTONIC, ns), then each verdict that
+ * occurred: "name=count", and, if any process is known, " by " and those that had most of it:
+ * "nginx[812]:18,php-fpm[9]:1,others:1". No name has a blank, '=', ',' or '[' in it.
+ */
+void text_interval(FILE *out, uint64_t until, const struct capture_counts *added,
+		   const struct tally *tally);
 
 /* What happened in all: each verdict with the processes that had most of it, and its remedy. */
 void text_summary(FILE *out, const struct capture_counts *total, const struct tally *tally,

@@ -300,6 +300,11 @@ void settle_hand_over(struct settle *s, uint64_t now, int all)
 		hand_over_oldest(s);
 }
 
+uint64_t settle_oldest(struct settle *s)
+{
+	return s->head == s->tail ? NEVER : entry_at(s, s->head)->e.time_ns;
+}
+
 uint64_t settle_due(struct settle *s)
 {
 	uint64_t due, search_due;

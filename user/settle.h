@@ -49,6 +49,10 @@ void settle_find_owners(struct settle *s, uint64_t now, int all);
 /* Hands over what is complete or has waited long enough; everything with `all`. */
 void settle_hand_over(struct settle *s, uint64_t now, int all);
 
+/* The time of the first evidence that waits, UINT64_MAX if none does: what came before is handed
+ * over. */
+uint64_t settle_oldest(struct settle *s);
+
 /* When a search, or to hand over, is due next; UINT64_MAX if nothing waits. */
 uint64_t settle_due(struct settle *s);
 

@@ -15,6 +15,7 @@
 #include "child.h"
 #include "clock.h"
 #include "render_text.h"
+#include "rows.h"
 #include "settle.h"
 #include "tally.h"
 
@@ -32,15 +33,15 @@ struct watch {
 	struct capture *capture;
 	struct settle *settle;
 	struct tally *tally;
+	struct rows *rows;      /* NULL without an interval */
 	int epoll, signals;     /* file descriptors */
 	unsigned int processes; /* of -p, that have not ended */
 	uint64_t started, ends; /* CLOCK_MONOTONIC, ns */
 	uint64_t next_look, next_row;
-	uint64_t rows;
-	struct capture_counts shown; /* at the last row */
-	bool ended;                  /* by a signal, the time, the count, or the process */
-	bool reader_gone;            /* stdout was closed: | head */
-	int output_error;            /* errno of a failed write to stdout */
+	uint64_t rows_shown;
+	bool ended;       /* by a signal, the time, the count, or the process */
+	bool reader_gone; /* stdout was closed: | head */
+	int output_error; /* errno of a failed write to stdout */
 };
 
 /* ---- what comes in ----------------------------------------------------------------------- */
@@ -72,13 +73,16 @@ static void find_holders(void *ctx, struct wanted *wanted, size_t n)
 
 static void show_evidence(void *ctx, const struct evidence *e, const struct evidence *other)
 {
+	enum verdict verdict = classify(&e->facts);
 	struct watch *w = ctx;
 
 	/* What it replaces may have been wanted where it is not itself: settle.h. */
-	if (!filter_wants_verdict(&w->filter, classify(&e->facts)))
+	if (!filter_wants_verdict(&w->filter, verdict))
 		return;
-	tally_add(w->tally, classify(&e->facts), &e->owner, e->count);
-	if (!w->options->interval_ns)
+	tally_add(w->tally, verdict, &e->owner, e->count);
+	if (w->rows)
+		rows_record(w->rows, e->time_ns, verdict, &e->owner, e->count);
+	else
 		text_evidence(w->out, e, other);
 }
 
@@ -92,40 +96,16 @@ static void flush_output(struct watch *w)
 		w->output_error = errno;
 }
 
-/*
- * What was added since the last row. Late data takes a verdict back that may have been shown, so a
- * counter can fall; the row then says 0, and the next ones make up for it.
- */
-static uint64_t added_since(uint64_t total, __u64 *shown)
+static void show_row(void *ctx, uint64_t until, const struct capture_counts *added,
+		     const struct tally *tally)
 {
-	uint64_t added = total > *shown ? total - *shown : 0;
+	struct watch *w = ctx;
 
-	*shown += added;
-	return added;
-}
-
-static void subtract_shown(struct capture_counts *c, struct capture_counts *shown)
-{
-	for (int i = 0; i < VERDICTS_MAX; i++)
-		c->counts.verdict[i] = added_since(c->counts.verdict[i], &shown->counts.verdict[i]);
-	for (int i = 0; i < COUNTER_MAX; i++)
-		c->counts.other[i] = added_since(c->counts.other[i], &shown->counts.other[i]);
-	c->missed = added_since(c->missed, &shown->missed);
-	c->rejected = added_since(c->rejected, &shown->rejected);
-}
-
-static void show_row(struct watch *w)
-{
-	struct capture_counts added;
-
-	if (capture_read_counts(w->capture, &added))
-		return;
-	subtract_shown(&added, &w->shown);
-	if (w->rows % ROWS_PER_HEAD == 0 && (w->rows == 0 || isatty(fileno(w->out))))
+	if (w->rows_shown % ROWS_PER_HEAD == 0 && (w->rows_shown == 0 || isatty(fileno(w->out))))
 		text_interval_head(w->out);
-	text_interval(w->out, &added);
-	w->rows++;
-	if (w->rows == w->options->count)
+	text_interval(w->out, until, added, tally);
+	w->rows_shown++;
+	if (w->rows_shown == w->options->count)
 		w->ended = true;
 }
 
@@ -171,16 +151,6 @@ static void look_at_listeners(struct watch *w, uint64_t now)
 	w->next_look = now + (full > 0 ? LOOK_SOON : LOOK_SELDOM);
 }
 
-/* A row must have all that was dropped until now. */
-static void row_due(struct watch *w, uint64_t now)
-{
-	look_at_listeners(w, now);
-	show_row(w);
-	w->next_row += w->options->interval_ns;
-	if (w->next_row <= now)
-		w->next_row = now + w->options->interval_ns;
-}
-
 static void take_records(struct watch *w, bool last)
 {
 	capture_drain(w->capture);
@@ -189,6 +159,31 @@ static void take_records(struct watch *w, bool last)
 	settle_hand_over(w->settle, monotonic_ns(), last);
 	if (capture_queue_filled(w->capture) && w->next_look > monotonic_ns() + LOOK_SOON)
 		w->next_look = monotonic_ns() + LOOK_SOON;
+}
+
+static void show_settled_row(struct watch *w)
+{
+	if (w->rows)
+		rows_settled(w->rows, settle_oldest(w->settle), monotonic_ns());
+}
+
+/* Its row must have all that was dropped until now. */
+static void end_interval(struct watch *w, uint64_t now)
+{
+	struct capture_counts total;
+	uint64_t until;
+
+	rows_show(w->rows); /* it may be the last one */
+	if (w->ended)
+		return;
+	look_at_listeners(w, now);
+	until = monotonic_ns();
+	if (!capture_read_counts(w->capture, &total))
+		rows_end_interval(w->rows, until, &total);
+	take_records(w, false);
+	w->next_row += w->options->interval_ns;
+	if (w->next_row <= now)
+		w->next_row = now + w->options->interval_ns;
 }
 
 static uint64_t earliest(uint64_t a, uint64_t b)
@@ -202,6 +197,8 @@ static int wait_ms(const struct watch *w)
 				earliest(w->ends, settle_due(w->settle)));
 	uint64_t now = monotonic_ns();
 
+	if (w->rows)
+		due = earliest(due, rows_due(w->rows));
 	return due <= now ? 0 : (int)earliest((due - now + 999999) / 1000000, 60000);
 }
 
@@ -259,7 +256,8 @@ static void loop(struct watch *w)
 		if (now >= w->next_look)
 			look_at_listeners(w, now);
 		if (now >= w->next_row)
-			row_due(w, now);
+			end_interval(w, now);
+		show_settled_row(w);
 		if (now >= w->ends)
 			w->ended = true;
 		flush_output(w);
@@ -273,6 +271,8 @@ static void finish(struct watch *w)
 
 	capture_look_at_listeners(w->capture, true);
 	take_records(w, true);
+	if (w->rows)
+		rows_show(w->rows);
 	flush_output(w);
 	if (!w->reader_gone && !capture_read_counts(w->capture, &total))
 		text_summary(stderr, &total, w->tally, monotonic_ns() - w->started,
@@ -364,7 +364,9 @@ static int open_watch(struct watch *w, struct failure *why)
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
 	w->settle = settle_new(show_evidence, find_holders, w);
 	w->tally = tally_new();
-	if (w->signals < 0 || w->epoll < 0 || !w->settle || !w->tally)
+	w->rows = o->interval_ns ? rows_new(show_row, w) : NULL;
+	if (w->signals < 0 || w->epoll < 0 || !w->settle || !w->tally ||
+	    (o->interval_ns && !w->rows))
 		return failed(why, EXIT_FAILED, "cannot set up: %s", strerror(errno));
 	if (watch_processes(w, why))
 		return -1;
@@ -392,6 +394,7 @@ static void close_watch(struct watch *w)
 	capture_close(w->capture);
 	settle_free(w->settle);
 	tally_free(w->tally);
+	rows_free(w->rows);
 	close(w->epoll);
 	close(w->signals);
 }

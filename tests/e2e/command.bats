@@ -88,6 +88,69 @@ ends_by() {
 	assert_output "$((4 * N)) 0 $((4 * N)) 0"
 }
 
+# named_by_rows : of all rows together, "verdict<TAB>process<TAB>how many"; dies where more are named than counted
+named_by_rows() {
+	awk '
+		NR == 1 { next }
+		{
+			for (i = 10; i <= NF; i++) {
+				if ($i ~ /^[a-z-]+=[0-9]+$/) {
+					verdict = $i
+					sub(/=.*/, "", verdict)
+					left = substr($i, length(verdict) + 2)
+				} else if ($i != "by" && $i != "-") {
+					for (n = split($i, items, ","); n; n--) {
+						number = process = items[n]
+						sub(/.*:/, "", number)
+						sub(/:[0-9]+$/, "", process)
+						seen[verdict "\t" process] += number
+						left -= number
+					}
+					if (left < 0)
+						print "more named than counted: " $0
+				}
+			}
+		}
+		END { for (key in seen) print key "\t" seen[key] }' "$OUT" | sort
+}
+
+@test "the rows say whose they were: each verdict at its process, to the unit" {
+	start_pair one 7200
+	start_pair two 7201
+	tell one listen
+	start_tcpwhy -P 7200,8201 2 # what happens in the microseconds between two rows may be named in neither
+	tell one open $N
+	tell one unread
+	tell two refused $N
+	wait_for 5 grep -q unread-data "$OUT"
+	stop_tcpwhy
+	# shellcheck disable=SC2154 # start_pair sets it
+	assert_equal "$(named_by_rows)" "peer-aborted	one[$PAIR_one_PID]	$N
+refused	two[$PAIR_two_PID]	$N
+unread-data	one[$PAIR_one_PID]	$N"
+}
+
+@test "the rows name no more than was counted when records are lost" {
+	local many=7001 named
+	start_pair storm 6200
+	start_tcpwhy -P 7200 0.2
+	for _ in 1 2 3; do
+		kill -STOP "$WATCHER"
+		tell storm refused $many
+		kill -CONT "$WATCHER"
+		tell storm refused $N
+	done
+	sleep 0.5
+	stop_tcpwhy
+	assert_equal "$(said_by_counters | grep -w refused)" "refused	$((3 * many + 3 * N))"
+	assert [ "$(lost)" -gt 0 ]
+	named=$(named_by_rows)
+	refute_regex "$named" "more named than counted"
+	# shellcheck disable=SC2154 # start_pair sets it
+	assert_regex "$named" "^refused	storm\[$PAIR_storm_PID\]	[0-9]+$"
+	assert [ "${named##*	}" -lt $((3 * many)) ]
+}
+
 @test "the retransmissions are those that the kernel counts" {
 	start_tcpwhy -P 7200 30
 	in_netns $PYTHON "$TOP/tests/e2e/peers.py" run retransmit-timeout -n $N -p 7200

@@ -292,6 +292,26 @@ static void expect_alone_at(const struct bench *b, size_t i, const char *file, i
 
 /* ---- waiting ----------------------------------------------------------------------------- */
 
+/* What has a time before the oldest has been handed over. */
+static void oldest_is_the_first_that_waits(void **state)
+{
+	struct evidence first = ownerless(1), second = owned(2);
+	struct bench *b = *state;
+
+	expect_number(settle_oldest(b->settle), UINT64_MAX);
+	first.time_ns = 1000;
+	second.time_ns = 2000;
+	add(b, first, MS);
+	add(b, second, MS);
+	expect_number(settle_oldest(b->settle), 1000);
+	settle_find_owners(b->settle, MS, 0);
+	settle_hand_over(b->settle, MS + LONGEST, 0);
+	expect_number(b->n, 2);
+	expect_number(settle_oldest(b->settle), UINT64_MAX);
+	add(b, second, 2 * LONGEST);
+	expect_number(settle_oldest(b->settle), 2000);
+}
+
 static void both_ends_with_known_owners_go_at_once(void **state)
 {
 	struct bench *b = *state;
@@ -1404,6 +1424,7 @@ static void other_end_is_found_among_the_last_of_a_crowd(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		settle_test(oldest_is_the_first_that_waits),
 		settle_test(both_ends_with_known_owners_go_at_once),
 		settle_test(known_owner_waits_for_the_other_end_only),
 		settle_test(complete_evidence_is_not_changed),

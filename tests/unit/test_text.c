@@ -974,6 +974,118 @@ static void summary_names_nobody_where_nobody_is_known(void **state)
 	tally_free(tally);
 }
 
+/* ---- rows ---------------------------------------------------------------------------------- */
+
+/* What follows the numbers of a row; the tally may have more than was counted. */
+static void expect_row(const struct capture_counts *added, const struct tally *tally,
+		       const char *expected)
+{
+	char text[1024], *verdicts = text;
+	FILE *out = fmemopen(text, sizeof(text), "w");
+
+	assert_non_null(out);
+	text_interval(out, 0, added, tally);
+	fclose(out);
+	text[strcspn(text, "\n")] = '\0';
+	for (int column = 0; column < 9; column++) {
+		verdicts += strcspn(verdicts, " ");
+		verdicts += strspn(verdicts, " ");
+	}
+	expect_text(verdicts, expected);
+}
+
+static void row_names_two_processes_and_sums_up_the_rest(void **state)
+{
+	struct capture_counts added = {};
+	struct tally *tally = tally_new();
+
+	(void)state;
+	expect_row(&added, tally, "-");
+	added.counts.verdict[VERDICT_refused] = 20;
+	expect_row(&added, tally, "refused=20");
+	add_share(tally, VERDICT_refused, "nginx", 812, 14);
+	expect_row(&added, tally, "refused=20 by nginx[812]:14");
+	add_share(tally, VERDICT_refused, "curl", 9, 1);
+	add_share(tally, VERDICT_refused, "php", 10, 2);
+	add_share(tally, VERDICT_refused, "perl", 11, 1);
+	expect_row(&added, tally, "refused=20 by nginx[812]:14,php[10]:2,others:2");
+	added.counts.verdict[VERDICT_unread_data] = 3;
+	added.counts.verdict[VERDICT_no_listener] = 20;
+	add_share(tally, VERDICT_unread_data, "php", 10, 3);
+	expect_row(&added, tally,
+		   "unread-data=3 by php[10]:3 "
+		   "refused=20 by nginx[812]:14,php[10]:2,others:2 no-listener=20");
+	tally_free(tally);
+}
+
+/* An event that is counted in one row may be recorded in the next one. */
+static void row_names_no_more_than_were_counted(void **state)
+{
+	struct capture_counts added = {};
+	struct tally *tally = tally_new();
+
+	(void)state;
+	add_share(tally, VERDICT_unread_data, "nginx", 812, 9);
+	add_share(tally, VERDICT_refused, "nginx", 812, 9);
+	add_share(tally, VERDICT_refused, "php", 10, 5);
+	add_share(tally, VERDICT_refused, "curl", 9, 4);
+	expect_row(&added, tally, "-");
+	added.counts.verdict[VERDICT_refused] = 17;
+	expect_row(&added, tally, "refused=17 by nginx[812]:9,php[10]:5,others:3");
+	added.counts.verdict[VERDICT_refused] = 14;
+	expect_row(&added, tally, "refused=14 by nginx[812]:9,php[10]:5");
+	added.counts.verdict[VERDICT_refused] = 12;
+	expect_row(&added, tally, "refused=12 by nginx[812]:9,php[10]:3");
+	added.counts.verdict[VERDICT_refused] = 1;
+	expect_row(&added, tally, "refused=1 by nginx[812]:1");
+	tally_free(tally);
+}
+
+/* A script takes a row apart at blanks, '=', ',' and the first '['. */
+static void hostile_name_stays_an_item_of_its_row(void **state)
+{
+	struct capture_counts added = {};
+	struct tally *tally = tally_new();
+
+	(void)state;
+	added.counts.verdict[VERDICT_refused] = 2;
+	add_share(tally, VERDICT_refused, " no-listener=99", 812, 1);
+	add_share(tally, VERDICT_refused, "a[1]:5,b[2]:6\x1b", 813, 1);
+	expect_row(&added, tally,
+		   "refused=2 by \\x20no-listener\\x3d99[812]:1,"
+		   "a\\x5b1]:5\\x2cb\\x5b2]:6\\x1b[813]:1");
+	tally_free(tally);
+}
+
+/* Of every verdict, with the longest names, and all numbers at their largest. */
+static void longest_row_is_whole(void **state)
+{
+	const char *longest = "\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b\x1b";
+	struct capture_counts added = {};
+	struct tally *tally = tally_new();
+	char *text = NULL;
+	size_t size, n = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	(void)state;
+	assert_non_null(out);
+	for (int v = 0; v < VERDICT_COUNT; v++) {
+		added.counts.verdict[v] = UINT64_MAX / 64;
+		for (uint32_t pid = UINT32_MAX; pid > UINT32_MAX - 3; pid--)
+			add_share(tally, v, longest, pid, UINT64_MAX / 256);
+	}
+	text_interval(out, 0, &added, tally);
+	fclose(out);
+	for (int v = 0; v < VERDICT_COUNT; v++)
+		n += verdict_text(v)->group != GROUP_ORDERLY;
+	for (const char *at = text; (at = strstr(at, ",others:")); at++)
+		n--;
+	expect_number(n, 0);
+	expect_number(text[size - 1], '\n');
+	free(text);
+	tally_free(tally);
+}
+
 /* ---- what the words must not claim ----------------------------------------------------------- */
 
 /* Of a connection that had sent everything only the FIN is missing: no byte is lost. */
@@ -1080,6 +1192,10 @@ int main(void)
 		cmocka_unit_test(names_of_verdicts_are_distinct_words),
 		cmocka_unit_test(table_names_every_verdict_once),
 		cmocka_unit_test(summary_names_nobody_where_nobody_is_known),
+		cmocka_unit_test(row_names_two_processes_and_sums_up_the_rest),
+		cmocka_unit_test(row_names_no_more_than_were_counted),
+		cmocka_unit_test(hostile_name_stays_an_item_of_its_row),
+		cmocka_unit_test(longest_row_is_whole),
 		cmocka_unit_test(words_do_not_count_an_orphans_fin),
 		cmocka_unit_test(words_do_not_count_an_unsent_fin),
 		cmocka_unit_test(words_tell_no_silence_before_the_first_answer),

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "rows.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#define PATIENCE 100000000 /* ns: for the owners of what happened; most are known at once */
+#define NEVER    UINT64_MAX
+
+struct rows {
+	row_fn show;
+	void *ctx;
+	struct capture_counts shown; /* up to the last row */
+	struct capture_counts added; /* of the row that waits */
+	struct tally *tally;         /* of the row that waits; if none does, of the next one */
+	uint64_t until;              /* the end of the last interval */
+	bool waits;
+};
+
+struct rows *rows_new(row_fn show, void *ctx)
+{
+	struct rows *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->show = show;
+	r->ctx = ctx;
+	r->tally = tally_new();
+	if (r->tally)
+		return r;
+	free(r);
+	return NULL;
+}
+
+void rows_free(struct rows *r)
+{
+	if (!r)
+		return;
+	tally_free(r->tally);
+	free(r);
+}
+
+void rows_record(struct rows *r, uint64_t time, enum verdict verdict, const struct owner *owner,
+		 uint64_t n)
+{
+	if (time > r->until)
+		rows_show(r); /* nothing more will come for it */
+	if (time > r->until || r->waits)
+		tally_add(r->tally, verdict, owner, n);
+}
+
+/*
+ * What was added since the last row. Late data takes a verdict back that may have been shown, so a
+ * counter can fall; the row then says 0, and the next ones make up for it.
+ */
+static uint64_t added_since(uint64_t total, __u64 *shown)
+{
+	uint64_t added = total > *shown ? total - *shown : 0;
+
+	*shown += added;
+	return added;
+}
+
+static void subtract_shown(struct capture_counts *c, struct capture_counts *shown)
+{
+	for (int i = 0; i < VERDICTS_MAX; i++)
+		c->counts.verdict[i] = added_since(c->counts.verdict[i], &shown->counts.verdict[i]);
+	for (int i = 0; i < COUNTER_MAX; i++)
+		c->counts.other[i] = added_since(c->counts.other[i], &shown->counts.other[i]);
+	c->missed = added_since(c->missed, &shown->missed);
+	c->rejected = added_since(c->rejected, &shown->rejected);
+}
+
+void rows_end_interval(struct rows *r, uint64_t until, const struct capture_counts *total)
+{
+	rows_show(r);
+	r->added = *total;
+	subtract_shown(&r->added, &r->shown);
+	r->until = until;
+	r->waits = true;
+}
+
+void rows_settled(struct rows *r, uint64_t oldest_unsettled, uint64_t now)
+{
+	if (oldest_unsettled > r->until || now >= rows_due(r))
+		rows_show(r);
+}
+
+void rows_show(struct rows *r)
+{
+	if (!r->waits)
+		return;
+	r->waits = false;
+	r->show(r->ctx, r->until, &r->added, r->tally);
+	tally_reset(r->tally);
+}
+
+uint64_t rows_due(const struct rows *r)
+{
+	return r->waits ? r->until + PATIENCE : NEVER;
+}

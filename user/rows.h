@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Rows of counters, one for each interval. The kernel's counters are read when an interval ends; a
+ * row waits some milliseconds more, until the records of its interval are settled, so that it can
+ * say whose they were.
+ */
+#ifndef TCPWHY_ROWS_H
+#define TCPWHY_ROWS_H
+
+#include <stdint.h>
+
+#include "capture.h"
+#include "tally.h"
+#include "verdict.h"
+
+struct rows;
+
+/* Called for each row: what was added in the interval that ended at `until`, and whose it was. */
+typedef void (*row_fn)(void *ctx, uint64_t until, const struct capture_counts *added,
+		       const struct tally *tally);
+
+/* NULL: out of memory. */
+struct rows *rows_new(row_fn show, void *ctx);
+void rows_free(struct rows *rows);
+
+/*
+ * A record that is settled, in the order of their times (CLOCK_MONOTONIC, ns, as all here). One
+ * whose row has been shown already is left out.
+ */
+void rows_record(struct rows *rows, uint64_t time, enum verdict verdict, const struct owner *owner,
+		 uint64_t n);
+
+/*
+ * An interval ends. total: the counters, read after `until`: so they have all that is recorded up
+ * to it. A row that still waits is shown before.
+ */
+void rows_end_interval(struct rows *rows, uint64_t until, const struct capture_counts *total);
+
+/* Shows the row that waits if all records up to its end are settled, or it has waited long enough.
+ */
+void rows_settled(struct rows *rows, uint64_t oldest_unsettled, uint64_t now);
+
+/* Shows the row that waits, if one does. */
+void rows_show(struct rows *rows);
+
+/* Until when a row waits at most; UINT64_MAX if none does. */
+uint64_t rows_due(const struct rows *rows);
+
+#endif
