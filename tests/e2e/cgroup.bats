@@ -29,21 +29,29 @@ group() {
 	echo "$TREE/$1"
 }
 
-# One process in the first group aborts a connection, and another in the second one holds its dead end.
+# One process in the first group aborts a connection, and another in the second one holds its dead end, until this is told
+# or, with a third argument, not at all.
 abort_between() {
 	# not "ip netns exec": that hides the cgroups
-	nsenter --net="/run/netns/$NETNS" $PYTHON - "$1" "$2" <<-END
+	nsenter --net="/run/netns/$NETNS" $PYTHON - "$1" "$2" "$OUT" "${3-}" <<-END
 		import os, socket, struct, sys, time
 
 		def enter(group):
 		    with open(group + "/cgroup.procs", "w") as procs:
 		        procs.write("0")
 
+		def told():
+		    return "peer-aborted  " in open(sys.argv[3]).read()
+
 		listener = socket.create_server(("127.0.0.1", 7200))
 		if not os.fork():
 		    enter(sys.argv[2])
 		    near = socket.create_connection(("127.0.0.1", 7200))
-		    time.sleep(0.3)
+		    while near.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != 7:      # TCP_CLOSE
+		        time.sleep(0.001)
+		    end = time.monotonic() + 20
+		    while not sys.argv[4] and not told() and time.monotonic() < end:
+		        time.sleep(0.01)
 		    sys.exit()
 		enter(sys.argv[1])
 		far, _ = listener.accept()
@@ -81,10 +89,9 @@ homes() {
 	local web worker
 	web=$(group system.slice/web.service) worker=$(group system.slice/worker.service)
 	start_tcpwhy -P 7200
-	wait_for 2 grep -q . "/proc/$WATCHER/status"
-	sleep 0.1
-	kill -STOP "$WATCHER"
-	abort_between "$web" "$worker"
+	wait_for 20 grep -q poll "/proc/$WATCHER/wchan" # it has learnt which groups there are
+	pause "$WATCHER"
+	abort_between "$web" "$worker" at-once
 	remove_groups
 	assert [ ! -e "$TREE" ]
 	kill -CONT "$WATCHER"

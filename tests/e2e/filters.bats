@@ -78,9 +78,9 @@ connect-abandoned	one	$N"
 	start_tcpwhy -P 7100
 	in_netns $PYTHON - <<-END
 		import socket
-		s = socket.socket()
-		s.settimeout(0.3)
-		s.connect_ex(("127.0.0.1", 7100))
+		with socket.socket() as s:
+		    s.setblocking(False)
+		    s.connect_ex(("127.0.0.1", 7100))
 	END
 	assert_seen <<<"accept-overflow	one	1
 connect-abandoned	python3	1"
@@ -286,7 +286,7 @@ make_cgroups() {
 
 remove_cgroups() {
 	[ -n "${CGROUP-}" ] || return 0
-	wait_for 3 eval '! grep -q . "$CGROUP"/*/cgroup.procs "$CGROUP"/*/*/cgroup.procs'
+	wait_for 20 eval '! grep -q . "$CGROUP"/*/cgroup.procs "$CGROUP"/*/*/cgroup.procs'
 	rmdir "$CGROUP"/*/* "$CGROUP"/* "$CGROUP" 2>/dev/null || true
 	umount "$CGROUP_ROOT"
 }
@@ -401,10 +401,10 @@ peer-aborted	one	450"
 	start_tcpwhy -p "$PAIR_one_PID,$PAIR_three_PID"
 	for pair in one two three; do tell $pair refused $N; done
 	echo quit >&"$PAIR_one_IN"
-	wait_for 2 eval "! kill -0 $PAIR_one_PID"
+	wait_for 20 ended "$PAIR_one_PID"
 	tell three refused $N
 	echo quit >&"$PAIR_three_IN"
-	wait_for 2 grep -q '^tcpwhy: in ' "$ERR"
+	wait_for 20 grep -q '^tcpwhy: in ' "$ERR"
 	wait "$WATCHER"
 	assert_equal "$(said_by_lines)" "refused	one	$N
 refused	three	$((2 * N))"
@@ -462,7 +462,7 @@ start_pair_as() {
 	local pid=$PAIR_one_PID
 	start_tcpwhy -p "$pid" --children --keep
 	both orphan
-	wait_for 2 eval "! kill -0 $pid"
+	wait_for 20 ended "$pid"
 	both refused $N
 	start_pair_as "$pid" 7104
 	tell reuser refused $N
@@ -472,7 +472,7 @@ start_pair_as() {
 @test "without --keep it ends with the process, whatever its children do" {
 	start_tcpwhy -p "$PAIR_one_PID" --children
 	both orphan
-	wait_for 2 grep -q '^tcpwhy: in ' "$ERR"
+	wait_for 20 grep -q '^tcpwhy: in ' "$ERR"
 	wait "$WATCHER"
 	WATCHER=
 }
@@ -624,7 +624,7 @@ connect-abandoned	one	$N"
 	start_tcpwhy -p "$PAIR_one_PID"
 	tell one refused $N
 	echo quit >&"$PAIR_one_IN"
-	wait_for 2 grep -q '^tcpwhy: in ' "$ERR"
+	wait_for 20 grep -q '^tcpwhy: in ' "$ERR"
 	wait "$WATCHER"
 	assert_equal "$(said_by_counters)" "refused	$N"
 }
@@ -677,12 +677,15 @@ said_on_stderr() {
 }
 
 @test "-- leaves stdin and stdout to the command, and counts to stderr" {
-	status=0
-	echo "to the command" | in_netns "$TCPWHY" 0.1 -- sh -c 'cat; sleep 0.25; echo "to stderr" >&2' \
+	local row='^[0-9:]* .* -$'
+	# shellcheck disable=SC2016 # the command waits for two rows
+	echo "to the command" | in_netns "$TCPWHY" 0.1 -- sh -c 'cat
+		until [ "$(grep -c "$2" "$1")" -ge 2 ] || [ "$((tries += 1))" -gt 1000 ]; do sleep 0.01; done
+		echo "to stderr" >&2' sh "$BATS_TEST_TMPDIR/err" "$row" \
 		>"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err"
 	assert_equal "$(cat "$BATS_TEST_TMPDIR/out")" "to the command"
 	assert_equal "$(grep -c '^to stderr$' "$BATS_TEST_TMPDIR/err")" 1
-	assert_equal "$(grep -c '^[0-9:]* .* -$' "$BATS_TEST_TMPDIR/err")" 2
+	assert [ "$(grep -c "$row" "$BATS_TEST_TMPDIR/err")" -ge 2 ]
 }
 
 @test "-- ends with the status of the command" {
@@ -708,10 +711,12 @@ said_on_stderr() {
 }
 
 @test "-- passes signals on to the command, and ends after it with its summary" {
-	start_tcpwhy -- bash -c 'trap "sleep 0.2; exit 5" TERM; while :; do sleep 0.01; done'
-	sleep 0.2
+	# shellcheck disable=SC2016
+	start_tcpwhy -- bash -c 'trap "sleep 0.2; exit 5" TERM; : >"$1"; while :; do sleep 0.01; done' \
+		bash "$BATS_TEST_TMPDIR/ready"
+	wait_for 20 test -e "$BATS_TEST_TMPDIR/ready"
 	kill -TERM "$WATCHER"
-	wait_for 3 eval "! kill -0 $WATCHER"
+	wait_for 20 ended "$WATCHER"
 	local status=0
 	wait "$WATCHER" || status=$?
 	WATCHER=

@@ -6,6 +6,9 @@
 
 Causes deaths one after the other and waits for the line of each. Prints for each kind the median and the maximum of the
 time from the last action that caused it to the line, in milliseconds, as "kind<TAB>median<TAB>maximum".
+
+The time for which the scheduler let tcpwhy or us wait for a processor is subtracted. While the machine itself stood still
+nothing can be measured: then it is done again.
 """
 
 import select
@@ -13,11 +16,14 @@ import socket
 import statistics
 import subprocess
 import sys
+import threading
 import time
 
 ADDRESS = ("127.0.0.1", 7300)
 CLOSED = ("127.0.0.1", 7301)
 DATA = b"x" * 45
+STALL = 0.05    # s; that all sleep so much longer than they asked for
+VOID = 50       # measurements at most
 
 
 class Watcher:
@@ -28,11 +34,36 @@ class Watcher:
 
     def wait_for(self, verdict):
         """Until a line with the verdict comes; the others are skipped."""
-        end = time.monotonic() + 5
+        end = time.monotonic() + 30
         while select.select([self.process.stdout], [], [], end - time.monotonic())[0]:
             if verdict.encode() in self.process.stdout.readline().split()[1]:
                 return time.monotonic()
-        raise SystemExit(f"waited 5 s in vain for {verdict}")
+        raise SystemExit(f"waited 30 s in vain for {verdict}")
+
+    def queued(self):
+        """Seconds for which tcpwhy or we could have run, and somebody else did."""
+        return (time_queued(self.process.pid) + time_queued("self")) / 1e9
+
+
+def time_queued(pid):
+    with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
+        return int(file.read().split()[1])
+
+
+class Pulse(threading.Thread):
+    """Knows when the machine stood still."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.stalled = 0
+        self.start()
+
+    def run(self):
+        while True:
+            before = time.monotonic()
+            time.sleep(0.005)
+            if time.monotonic() - before > STALL:
+                self.stalled = time.monotonic()
 
 
 def connection(listener):
@@ -76,15 +107,21 @@ def overflow(_):
 
 def main():
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 23
-    watcher = Watcher(sys.argv[1])
+    watcher, pulse, void = Watcher(sys.argv[1]), Pulse(), 0
     listener = socket.create_server(ADDRESS, backlog=1)
     kinds = {"refused": refused, "unread-data": unread, "half-closed-reuse": stale, "accept-overflow": overflow}
     for verdict, cause in kinds.items():
         waiting = [socket.create_connection(ADDRESS) for _ in range(2)] if cause is overflow else []
         took = []
-        for _ in range(count):
+        while len(took) < count:
+            queued = watcher.queued()
             began = cause(listener)
-            took.append((watcher.wait_for(verdict) - began) * 1000)
+            told = watcher.wait_for(verdict)
+            time.sleep(0.01)
+            if pulse.stalled < began:
+                took.append(max(0, told - began - (watcher.queued() - queued)) * 1000)
+            elif (void := void + 1) > VOID:
+                raise SystemExit(f"the machine stood still {void} times")
         print(f"{verdict}\t{statistics.median(took):.1f}\t{max(took):.1f}")
         del waiting
     watcher.process.terminate()

@@ -23,7 +23,7 @@ Commands, one a line, each answered by "ok" (or by what was asked for):
     bad-descriptor N    N connections, each written to after its close()
     bad-file N          the same with N files that are no sockets
     double-close N      N connections, each closed twice
-    syns N              N connects that nobody answers, to PORT; each closed before its second SYN
+    syns N              N connects that nobody answers, to PORT; each closed at once
     fork                from now on a child obeys; it ends, and then we
     orphan              the same, but we end at once
     speak-mptcp         the connecting ends of connections to come are of MPTCP
@@ -60,6 +60,12 @@ def expected(number):
         assert error.errno == number, error
     else:
         raise AssertionError(f"no {errno.errorcode[number]}")
+
+
+def wait_dead(*socks):
+    """By packets; closing before that would be another death."""
+    while any(s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != 7 for s in socks):     # TCP_CLOSE
+        time.sleep(0.001)
 
 
 class Pair:
@@ -183,6 +189,7 @@ class Pair:
             near.sendall(b"x" * 45)
             select.select([far], [], [])
             far.close()
+            wait_dead(near)
             near.close()
         self.connecting, self.accepted = [], []
 
@@ -192,6 +199,7 @@ class Pair:
         time.sleep(0.5)
         for near in self.connecting:
             near.sendall(b"x" * 45)
+            wait_dead(near)
             near.close()
         self.connecting, self.accepted = [], []
 
@@ -223,8 +231,7 @@ class Pair:
         near.sendall(b"x" * 45)
         select.select([far], [], [])
         far.close()
-        while near.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != 7:      # TCP_CLOSE
-            time.sleep(0.001)
+        wait_dead(near)
         return near
 
     def broken_pipe(self, n):
@@ -274,29 +281,18 @@ class Pair:
                 os.close(fd)
 
     def syns(self, n):
-        waiting = []
+        """Each is gone before its second SYN would be due, whatever else this machine does."""
         for _ in range(int(n)):
-            s = self.socket()
-            s.setblocking(False)
-            s.connect_ex((self.host, self.port))
-            waiting.append(s)
-        time.sleep(0.3)
-        for s in waiting:
-            s.close()
+            with self.socket() as s:
+                s.setblocking(False)
+                s.connect_ex((self.host, self.port))
 
     def fill(self, n):
         full = self.server(1)
-        waiting = [self.dial() for _ in range(2)]
-        dropped = []
-        for _ in range(int(n)):
-            s = self.socket()
-            s.setblocking(False)
-            s.connect_ex((self.host, self.port))
-            dropped.append(s)
-        self.kept += [full, *waiting]
-        time.sleep(0.2)
-        for s in dropped:
-            s.close()
+        self.kept += [full, *(self.dial() for _ in range(2))]
+        while full.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 28)[24] != 2:    # tcpi_unacked: connections that wait
+            time.sleep(0.001)
+        self.syns(n)
 
 
 def main():

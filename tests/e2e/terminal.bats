@@ -60,18 +60,23 @@ longest() {
 	assert [ "$("$TCPWHY" --verdicts | longest)" -gt 120 ]
 }
 
-# one_death COLUMNS OPTION... : what is said of it there, and what comes before and after
+# one_death COLUMNS [INTERVAL] : what is said of it there, and what comes before and after
 one_death() {
+	local screen=$BATS_TEST_TMPDIR/screen
 	make_netns
-	on_terminal "$1" "$TCPWHY" -P 7044 "${@:2}" >"$BATS_TEST_TMPDIR/screen" 3>&- &
+	# not in the background for bash, which would have SIGINT ignored there
+	(trap - INT && exec $PYTHON "$TOP/tests/e2e/terminal.py" "$1" "$TCPWHY" -P 7044 "${@:2}") >"$screen" 3>&- &
 	WATCHER=$!
-	wait_for 5 grep -q watching "$BATS_TEST_TMPDIR/screen"
+	wait_for 30 grep -q watching "$screen"
 	in_netns $PYTHON "$TOP/tests/e2e/peers.py" run half-closed-reuse -n 1 -p 7044
+	wait_for 20 grep -q 'half-closed-reuse' "$screen"
+	kill -INT "$WATCHER"
 	wait "$WATCHER"
+	WATCHER=
 }
 
 @test "a death on 80 columns: the words are beneath, within the width, and lose nothing" {
-	one_death 80 -d 3
+	one_death 80
 	run cat "$BATS_TEST_TMPDIR/screen"
 	assert_line --regexp $'^[0-9:.]{12}  \033\\[31mhalf-closed-reuse\033\\[0m  why-client\\[[0-9]+\\]$'
 	assert_line --regexp '^              127.0.0.1:[0-9]+ -> 127.0.0.1:7044$'
@@ -81,13 +86,13 @@ one_death() {
 }
 
 @test "a death on 250 columns: one line" {
-	one_death 250 -d 3
+	one_death 250
 	run cat "$BATS_TEST_TMPDIR/screen"
 	assert_line --regexp 'half-closed-reuse.*  why-client\[[0-9]+\] +127.0.0.1:[0-9]+ -> 127.0.0.1:7044 +peer had closed; wrote 45 bytes [0-9]+ ms later, answered by RST; other end: why-server\[[0-9]+\] late-data-time-wait$'
 }
 
 @test "a row of counters on 80 columns: the verdicts are beneath" {
-	one_death 80 1 3
+	one_death 80 1
 	run cat "$BATS_TEST_TMPDIR/screen"
 	assert_line '              half-closed-reuse=1 late-data-time-wait=1'
 }

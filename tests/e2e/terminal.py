@@ -3,12 +3,15 @@
 """Runs a command on a terminal of its own, and prints what came there.
 
     terminal.py COLUMNS COMMAND...
+
+SIGINT to us is Ctrl-C typed there.
 """
 
 import errno
 import fcntl
 import os
 import pty
+import signal
 import struct
 import sys
 import termios
@@ -20,6 +23,7 @@ def main():
     if not pid:
         fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         os.execvp(command[0], command)
+    signal.signal(signal.SIGINT, lambda *_: os.write(master, b"\x03"))
     try:
         while said := os.read(master, 65536):
             os.write(1, said.replace(b"\r\n", b"\n"))
