@@ -75,7 +75,7 @@ ends_by_itself() {
 	WATCHER=$!
 	wait_for 30 grep -q watching "$BATS_TEST_TMPDIR/err"
 	in_netns $PYTHON "$TOP/tests/e2e/peers.py" run refused -n $N -p 7200
-	wait_for 20 ended "$WATCHER"
+	wait_for 20 gone "$WATCHER"
 	wait "$WATCHER" || status=$?
 	assert_equal "status $status" "status 0"
 	assert_equal "$(wc -l <"$BATS_TEST_TMPDIR/first")" 1

@@ -401,7 +401,7 @@ peer-aborted	one	450"
 	start_tcpwhy -p "$PAIR_one_PID,$PAIR_three_PID"
 	for pair in one two three; do tell $pair refused $N; done
 	echo quit >&"$PAIR_one_IN"
-	wait_for 20 ended "$PAIR_one_PID"
+	wait_for 20 gone "$PAIR_one_PID"
 	tell three refused $N
 	echo quit >&"$PAIR_three_IN"
 	wait_for 20 grep -q '^tcpwhy: in ' "$ERR"
@@ -462,7 +462,7 @@ start_pair_as() {
 	local pid=$PAIR_one_PID
 	start_tcpwhy -p "$pid" --children --keep
 	both orphan
-	wait_for 20 ended "$pid"
+	wait_for 20 gone "$pid"
 	both refused $N
 	start_pair_as "$pid" 7104
 	tell reuser refused $N
@@ -716,7 +716,7 @@ said_on_stderr() {
 		bash "$BATS_TEST_TMPDIR/ready"
 	wait_for 20 test -e "$BATS_TEST_TMPDIR/ready"
 	kill -TERM "$WATCHER"
-	wait_for 20 ended "$WATCHER"
+	wait_for 20 gone "$WATCHER"
 	local status=0
 	wait "$WATCHER" || status=$?
 	WATCHER=

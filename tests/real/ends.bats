@@ -81,7 +81,7 @@ start_redis_and_client() {
 	watch
 	pause "$REDIS"
 	feed CLIENT ping
-	wait_for 5 unread 14 server
+	wait_for 30 unread 14 server
 	kill -KILL "$REDIS"
 	ended REDIS
 	says CLIENT Error
@@ -101,7 +101,7 @@ start_redis_and_client() {
 	watch
 	pause "$NGINX_WORKER"
 	feed CLIENT "printf 'GET / HTTP/1.1\r\nHost: nginx\r\n\r\n' >&3"
-	wait_for 5 unread 31 server
+	wait_for 30 unread 31 server
 	kill -SEGV "$NGINX_WORKER"
 	kill -CONT "$NGINX_WORKER" # it has one thread and no handler: the signal comes before the request
 	says NGINX 'exited on signal 11'
@@ -164,7 +164,7 @@ closed-here	1"
 	start_nginx server ''
 	watch
 	start CURL client curl -sS -o /dev/null --limit-rate 100k "http://10.77.1.2:$PORT/big"
-	wait_for 10 window_is_full client
+	wait_for 30 window_is_full client
 	kill -TERM "$CURL"
 	ended CURL
 	wait_sockets 0 server established "( sport = :$PORT )"

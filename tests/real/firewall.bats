@@ -48,7 +48,7 @@ start_client() {
 	watch
 	sleep 3.5
 	feed CLIENT ping
-	says CLIENT Error 20
+	says CLIENT Error
 	assert_seen <<-END
 		retransmit-timeout  redis-cli[$CLIENT]  10.77.1.1:any -> 10.77.2.2:$PORT  14 bytes unacknowledged after [23] retransmissions, peer last heard #.# s ago, written after about 4 s of silence, tcp_retries2 2
 	END
@@ -59,10 +59,10 @@ start_client() {
 	start_client
 	watch -e # the TTL of segments is looked at
 	feed CLIENT ping
-	wait_for 5 has_two_answers
+	wait_for 30 has_two_answers
 	sleep 3.5
 	feed CLIENT ping
-	says CLIENT Error 20
+	says CLIENT Error
 	assert_seen <<-END
 		peer-forgot  redis-cli[$CLIENT]  10.77.1.1:any -> 10.77.2.2:$PORT  RST by no living socket in ESTABLISHED after 3.[5-9]? s of silence, 14 bytes unacknowledged; # bytes sent and acknowledged, # received; the RST came with TTL 64, the connection's segments with 63: something between made it
 		call-failed  redis-cli[$CLIENT]  10.77.1.1:any -> 10.77.2.2:$PORT  receive gave ECONNRESET in CLOSE
@@ -79,9 +79,9 @@ has_two_answers() {
 	start_client
 	watch -e # the TTL of segments is looked at
 	feed CLIENT ping
-	wait_for 5 has_two_answers
+	wait_for 30 has_two_answers
 	feed CLIENT 'blpop nothing 3.5'
-	wait_for 10 sockets_are 0 server established "( sport = :$PORT )"
+	wait_for 30 sockets_are 0 server established "( sport = :$PORT )"
 	assert_seen <<-END
 		peer-forgot  redis-server[$REDIS]  10.77.2.2:$PORT -> 10.77.1.1:any  RST by no living socket in ESTABLISHED after 3.[5-9]? s of silence, 5 bytes unacknowledged; # bytes sent and acknowledged, # received; the RST came with TTL 64, the connection's segments with 63: something between made it
 		call-failed  redis-server[$REDIS]  10.77.2.2:$PORT -> 10.77.1.1:any  receive gave ECONNRESET in CLOSE

@@ -26,6 +26,7 @@ need() {
 # 10.77.1.0/24, between the second and the third 10.77.2.0/24; the left end has .1, the right one .2.
 make_hosts() {
 	local name i=0 left=
+	start_pulse # of the machine: time-outs of real servers are read off to hundredths of a second
 	HOSTS=()
 	for name; do
 		ip netns add "$(netns "$name")"
@@ -59,6 +60,7 @@ on() {
 # Whatever still runs on the hosts was started by this test.
 remove_hosts() {
 	local name pids
+	stop_pulse
 	for name in "${HOSTS[@]}"; do
 		pids=$(ip netns pids "$(netns "$name")" 2>/dev/null) || continue
 		# shellcheck disable=SC2086
@@ -116,18 +118,14 @@ feed() {
 	printf '%s\n' "${@:2}" >&"$in"
 }
 
-gone() {
-	! kill -0 "$1" 2>/dev/null
-}
-
-# ended NAME : it has ended, or ends within 10 s
+# ended NAME : it has ended, or ends within a minute
 ended() {
-	wait_for "${2-10}" gone "${!1}" || fail "$1 does not end: $(tail -n 20 "$BATS_TEST_TMPDIR/$1.log")"
+	wait_for "${2-60}" gone "${!1}" || fail "$1 does not end: $(tail -n 20 "$BATS_TEST_TMPDIR/$1.log")"
 }
 
 # says NAME TEXT [SECONDS] : its log has a line with TEXT, or gets it
 says() {
-	wait_for "${3-10}" grep -qF -- "$2" "$BATS_TEST_TMPDIR/$1.log" ||
+	wait_for "${3-60}" grep -qF -- "$2" "$BATS_TEST_TMPDIR/$1.log" ||
 		fail "$1 does not say '$2': $(tail -n 20 "$BATS_TEST_TMPDIR/$1.log")"
 }
 
@@ -140,7 +138,7 @@ sockets() {
 wait_sockets() {
 	local count=$1
 	shift
-	wait_for 10 sockets_are "$count" "$@" ||
+	wait_for 30 sockets_are "$count" "$@" ||
 		fail "not $count but $(sockets "$@") sockets $*: $(on "$1" ss -tnaoi)"
 }
 
@@ -154,7 +152,7 @@ sockets_are() {
 start_redis() {
 	start REDIS "$1" redis-server --port $PORT --bind 0.0.0.0 --protected-mode no --save '' \
 		--dir "$BATS_TEST_TMPDIR" --enable-debug-command yes "${@:2}"
-	wait_for 10 on "$1" redis-cli -p $PORT ping || fail "redis: $(cat "$BATS_TEST_TMPDIR/REDIS.log")"
+	wait_for 30 on "$1" redis-cli -p $PORT ping || fail "redis: $(cat "$BATS_TEST_TMPDIR/REDIS.log")"
 }
 
 # start_mariadb HOST OPTION... : without InnoDB and grants it needs no data, and is there in an instant
@@ -200,16 +198,10 @@ start_nginx() {
 		}
 	END
 	start NGINX "$1" nginx -c "$dir/conf" -e stderr
-	wait_for 10 on "$1" curl -sfo /dev/null "http://127.0.0.1:$PORT/" ||
+	wait_for 30 on "$1" curl -sfo /dev/null "http://127.0.0.1:$PORT/" ||
 		fail "nginx: $(cat "$BATS_TEST_TMPDIR/NGINX.log")"
 	# shellcheck disable=SC2034 # the tests use it
 	NGINX_WORKER=$(pgrep -P "$NGINX")
-}
-
-# Stopped for good: a signal alone does not say that it has arrived.
-pause() {
-	kill -STOP "$1"
-	wait_for 5 grep -q '^State:.*T (stopped)' "/proc/$1/status"
 }
 
 # ---- what tcpwhy said ----------------------------------------------------------------------------

@@ -33,7 +33,7 @@ start_service() {
 	start_service
 	watch
 	feed SERVICE 'sleep 2.6s' GET
-	wait_for 5 has_two_answers
+	wait_for 30 has_two_answers
 	kill -TERM "$SERVICE"
 	ended SERVICE
 	wait_sockets 0 server established "( sport = :$PORT )"
@@ -53,7 +53,7 @@ closed-here	2"
 	pause "$SERVICE"
 	sleep 1.7
 	kill -CONT "$SERVICE"
-	wait_for 5 has_two_answers
+	wait_for 30 has_two_answers
 	assert_seen <<-END
 		half-closed-reuse  go-client[$SERVICE]  10.77.1.1:any -> 10.77.1.2:$PORT  peer closed after 2.0? s of silence; wrote 96 bytes @([6-9]?? ms|1.?? s) later, answered by RST
 		& late-data-time-wait  nginx[$NGINX_WORKER]  10.77.1.2:$PORT -> 10.77.1.1:any  RST sent in answer to 96 bytes; closed @(# ms|#.# s) before, after 2.0? s of silence

@@ -38,7 +38,7 @@ start_proxy() {
 			server mariadb 10.77.2.2:$PORT $ut
 	END
 	start PROXY proxy haproxy -db -f "$BATS_TEST_TMPDIR/haproxy.cfg"
-	wait_for 5 sockets_are 1 proxy listening "( sport = :$PORT )"
+	wait_for 30 sockets_are 1 proxy listening "( sport = :$PORT )"
 }
 
 # start_client : with a session through the proxy, idle

@@ -23,7 +23,7 @@ fill_queue() {
 	start FILLER1 client curl -sS "http://10.77.1.2:$PORT/"
 	start FILLER2 client curl -sS "http://10.77.1.2:$PORT/"
 	start FILLER3 client curl -sS "http://10.77.1.2:$PORT/"
-	wait_for 5 queue_is 3
+	wait_for 30 queue_is 3
 }
 
 queue_is() {

@@ -45,7 +45,7 @@ def own_pid():
     return int(os.readlink("/proc/self"))
 
 
-def wait_until(condition, what, seconds=20):
+def wait_until(condition, what, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

@@ -204,7 +204,7 @@ class End(peers.End):
         ready, wait = os.pipe(), os.pipe()
         self.heir = os.fork()
         if not self.heir:
-            signal.alarm(60)
+            signal.alarm(60 * peers.SLOWDOWN)
             with open("/proc/self/comm", "w") as file:
                 file.write(comm)
             libc_call("prctl", 1, signal.SIGKILL)
@@ -403,12 +403,11 @@ def closing(stage):
           ("closed-here", CLIENT), ("orphan-timeout", SERVER))
 def closing_timeout(stage):
     """The server's FIN and ACKs are lost: it goes to CLOSING at the client's FIN, and nobody acknowledges its own."""
-    stage.sysctl("net.ipv4.tcp_orphan_retries", 2)
+    stage.sysctl("net.ipv4.tcp_orphan_retries", 3)
     stage.sysctl("net.ipv4.tcp_fin_timeout", 1)
     stage.establish()
     stage.rules(f"{stage.to_client} tcp flags fin drop")
     stage.server.close()
-    stage.wait_state(SERVER, peers.FIN_WAIT1)
     stage.client.close()
     stage.wait_state(SERVER, CLOSING)
     stage.over()
@@ -865,7 +864,7 @@ def passed_in_flight_reset(stage):
     hand_over(stage)
     stage.client.abort()
     stage.over()
-    time.sleep(0.3)
+    time.sleep(peers.SLOWDOWN)     # until the search for an owner was given up
     stage.other.take_given()
     stage.other.died(errno.ECONNRESET)
 
@@ -1452,7 +1451,7 @@ def namespace_gone_orphans(stage):
     server.stop_listening()
     server.kill()
     client.kill()
-    time.sleep(4)
+    time.sleep(3 + peers.SLOWDOWN)
 
 
 if __name__ == "__main__":
