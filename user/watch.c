@@ -151,12 +151,19 @@ static void look_at_listeners(struct watch *w, uint64_t now)
 	w->next_look = now + (full > 0 ? LOOK_SOON : LOOK_SELDOM);
 }
 
+/*
+ * Patience is measured up to what has been taken: what came while we did not run may be what an
+ * entry waits for.
+ */
 static void take_records(struct watch *w, bool last)
 {
+	uint64_t until;
+
 	capture_drain(w->capture);
 	settle_find_owners(w->settle, monotonic_ns(), last);
+	until = monotonic_ns();
 	capture_drain(w->capture); /* whoever closed its socket during the search has been seen */
-	settle_hand_over(w->settle, monotonic_ns(), last);
+	settle_hand_over(w->settle, until, last);
 	if (capture_queue_filled(w->capture) && w->next_look > monotonic_ns() + LOOK_SOON)
 		w->next_look = monotonic_ns() + LOOK_SOON;
 }
