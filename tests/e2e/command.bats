@@ -293,6 +293,8 @@ refuses() {
 
 # ---- users and kernels that cannot ---------------------------------------------------------------
 
+KERNEL=$(uname -r | sed 's/[.+]/\\&/g') # for regular expressions
+
 as_nobody() {
 	cp "$TCPWHY" "$BATS_TEST_TMPDIR/tcpwhy"
 	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/test "$BATS_TEST_TMPDIR/tcpwhy"
@@ -347,7 +349,7 @@ peer-aborted	python3	1"
 		"mount -t tmpfs none /sys/kernel/btf && exec '$TCPWHY' -d 1"
 	assert_failure 4
 	assert_output ""
-	assert_regex "$stderr" "^tcpwhy: kernel $(uname -r) has no BTF: .*CONFIG_DEBUG_INFO_BTF=y[^
+	assert_regex "$stderr" "^tcpwhy: kernel $KERNEL has no BTF: .*CONFIG_DEBUG_INFO_BTF=y[^
 ]*$"
 }
 
@@ -362,7 +364,7 @@ with_btf() {
 	with_btf s/SKB_DROP_REASON_TCP_LISTEN_OVERFLOW/SKB_DROP_REASON_TCP_GONE_OVERFLOWED/
 	assert_failure 5
 	assert_output ""
-	assert_regex "$stderr" "^tcpwhy: kernel $(uname -r) does not say why it drops handshakes [^
+	assert_regex "$stderr" "^tcpwhy: kernel $KERNEL does not say why it drops handshakes [^
 ]*$"
 }
 
@@ -370,7 +372,7 @@ with_btf() {
 	with_btf s/btf_trace_tcp_send_reset/btf_trace_tcp_gone_reset/
 	assert_failure 5
 	assert_output ""
-	assert_regex "$stderr" "^tcpwhy: kernel $(uname -r) has no tracepoint tcp_send_reset, [^
+	assert_regex "$stderr" "^tcpwhy: kernel $KERNEL has no tracepoint tcp_send_reset, [^
 ]*$"
 }
 
@@ -379,7 +381,7 @@ with_btf() {
 	run --separate-stderr strace -qq -o /dev/null -e inject=bpf:error=EINVAL "$TCPWHY" -d 1
 	assert_failure 5
 	assert_output ""
-	assert_regex "$stderr" "^tcpwhy: kernel $(uname -r) is too old or built without it: no BPF ring buffer[^
+	assert_regex "$stderr" "^tcpwhy: kernel $KERNEL is too old or built without it: no BPF ring buffer[^
 ]*$"
 }
 
