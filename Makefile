@@ -75,6 +75,10 @@ test-vm: setup-vm ## the end-to-end tests under other kernels, in qemu (KERNEL=6
 	$(Q)$(MAKE) --no-print-directory tcpwhy
 	$(Q)tests/vm/run.sh $(KERNEL)
 
+test-vm-quick: setup-vm ## the same of each scenario of deaths.bats over one family of addresses: some six minutes a kernel
+	$(Q)$(MAKE) --no-print-directory tcpwhy
+	$(Q)TEST_QUICK=1 tests/vm/run.sh $(KERNEL)
+
 test-pristine: ## make run and make test in a fresh Debian root (debootstrap)
 	$(Q)tools/test-pristine.sh
 
@@ -137,5 +141,5 @@ $(BUILD)/tests/slow-%: tests/slow/%.c
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/tests/*.d)
 
-.PHONY: all run demo install test test-slow test-real test-vm test-pristine setup lint format vmlinux clean help \
+.PHONY: all run demo install test test-slow test-real test-vm test-vm-quick test-pristine setup lint format vmlinux clean help \
 	setup-build setup-install setup-test setup-demo setup-real setup-vm

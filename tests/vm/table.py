@@ -10,6 +10,7 @@ under a kernel if all scenarios that must cause it are; other tests that fail ar
 
 import collections
 import datetime
+import os
 import pathlib
 import re
 import subprocess
@@ -18,6 +19,9 @@ import sys
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PEERS = TOP / "tests/e2e/peers.py"
 OK, SKIPPED, FAILED, NOT_CAUSED, NO_START, NOT_RUN = "ok", "skipped", "**failed**", "**not caused**", "no start", "–"
+MADE_BY, FAMILIES = "make test-vm", "IPv4, IPv6 and mapped addresses"
+if os.environ.get("TEST_QUICK"):
+    MADE_BY, FAMILIES = "make test-vm-quick", "IPv4, IPv6 or mapped addresses by turns"
 WORST = [FAILED, NOT_CAUSED, NO_START, NOT_RUN, SKIPPED, OK]
 
 
@@ -89,9 +93,9 @@ def main():
 
     print("<!-- SPDX-License-Identifier: GPL-2.0-only -->")
     print("# Kernels and verdicts\n")
-    print(f"Made by `make test-vm` of {revision()} on {datetime.date.today()}. Each kernel is Debian's, in qemu without KVM:")
+    print(f"Made by `{MADE_BY}` of {revision()} on {datetime.date.today()}. Each kernel is Debian's, in qemu without KVM:")
     print(", ".join(log.kernel for log in logs) + ".\n")
-    print(f"`{OK}`: all scenarios that must cause it, over IPv4, IPv6 and mapped addresses, 23 times each;")
+    print(f"`{OK}`: all scenarios that must cause it, over {FAMILIES}, 23 times each;")
     print(f"{FAILED}: tcpwhy said something else; {NOT_CAUSED}: the test did not bring it about, so nothing is known;")
     print(f"`{NO_START}`: tcpwhy does not start, see below; `{NOT_RUN}`: not run.\n")
     table("verdict", [(verdict, [log.verdict(causes[verdict]) for log in logs]) for verdict in sorted(causes)], logs)
