@@ -94,5 +94,6 @@ one_death() {
 @test "a row of counters on 80 columns: the verdicts are beneath" {
 	one_death 80 1
 	run cat "$BATS_TEST_TMPDIR/screen"
-	assert_line '              half-closed-reuse=1 late-data-time-wait=1'
+	assert_line --regexp '^ {14}half-closed-reuse=1 by why-client\[[0-9]+\]:1 late-data-time-wait=1( by)?$'
+	assert_line --regexp '^ {14}(by )?why-server\[[0-9]+\]:1$'
 }
