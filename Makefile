@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# make help tells what can be made. V=1 shows the commands.
+# make help tells what can be made. V=1 shows the commands. ARCH=arm64 makes ./tcpwhy-arm64, on any machine.
 
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
@@ -8,21 +8,41 @@ MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 
 VERSION := 0.1
-BUILD := build
 
-CC := gcc
+# As the kernel and Debian call it. For another one than this machine's there is a directory of its own, with the
+# libraries too.
+MACHINE := $(shell uname -m)
+ARCH := $(MACHINE)
+override ARCH := $(patsubst arm64,aarch64,$(ARCH))
+DEBIAN_ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,amd64,$(ARCH)))
+BPF_ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(ARCH)))
+ifeq ($(ARCH),$(MACHINE))
+BUILD := build
+PROGRAM := tcpwhy
+else
+CROSS := $(ARCH)-linux-gnu-
+BUILD := build/$(DEBIAN_ARCH)
+PROGRAM := tcpwhy-$(DEBIAN_ARCH)
+SYSROOT := $(BUILD)/sysroot
+CROSS_CFLAGS := -isystem $(SYSROOT)/usr/include
+CROSS_LDFLAGS := -L$(SYSROOT)/usr/lib/$(ARCH)-linux-gnu
+ifneq ($(filter run demo test test-%,$(MAKECMDGOALS)),)
+$(error what is built for $(ARCH) does not run here)
+endif
+endif
+
+CC := $(CROSS)gcc
+STRIP := $(CROSS)strip
 CLANG := clang
 BPFTOOL := bpftool
 CLANG_FORMAT := clang-format
-ARCH := $(shell uname -m)
-BPF_ARCH := $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(ARCH)))
 
 # WERROR=1 makes warnings errors, as CI does.
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wwrite-strings -Wundef -Wformat=2 -Wno-format-nonliteral -Wvla $(if $(WERROR),-Werror)
 CFLAGS ?= -O2 -g
 USER_CFLAGS := -std=gnu11 $(WARNINGS) -DTCPWHY_VERSION='"$(VERSION)"' -D_GNU_SOURCE -Ibpf -Iuser \
-	-isystem $(BUILD) -fstack-protector-strong -ffunction-sections -fdata-sections
+	-isystem $(BUILD) $(CROSS_CFLAGS) -fstack-protector-strong -ffunction-sections -fdata-sections
 BPF_CFLAGS := -O2 -g -std=gnu11 -Wall -Wextra -Wno-unused-parameter $(if $(WERROR),-Werror) \
 	-target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Ivmlinux -Ibpf
 # Everything is linked in, so that the binary runs where nothing is installed. STATIC= links
@@ -41,7 +61,8 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@echo "  $(1)	$(2)")
 
 ##@ Use
-all: tcpwhy ## build ./tcpwhy (make setup first, where something is missing)
+all: $(if $(CROSS),setup-$(DEBIAN_ARCH)) ## build ./tcpwhy (make setup first, where something is missing)
+	$(Q)$(MAKE) --no-print-directory $(PROGRAM)
 
 run: setup-build ## install what is missing, build, watch this host (ARGS='-P 3306')
 	$(Q)$(MAKE) --no-print-directory tcpwhy
@@ -52,8 +73,8 @@ demo: setup-demo ## cause some deaths in a network namespace, and see them named
 	$(Q)tools/demo.sh
 
 install: setup-install ## install to $(DESTDIR)$(PREFIX), with the man page
-	$(Q)$(MAKE) --no-print-directory tcpwhy $(BUILD)/tcpwhy.8
-	$(Q)install -D -s -m 755 tcpwhy $(DESTDIR)$(PREFIX)/sbin/tcpwhy
+	$(Q)$(MAKE) --no-print-directory $(PROGRAM) $(BUILD)/tcpwhy.8
+	$(Q)install -D -s --strip-program=$(STRIP) -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/tcpwhy
 	$(Q)install -D -m 644 $(BUILD)/tcpwhy.8 $(DESTDIR)$(PREFIX)/share/man/man8/tcpwhy.8
 
 PREFIX ?= /usr/local
@@ -94,30 +115,35 @@ vmlinux: ## generate vmlinux/vmlinux.h anew from the running kernel's BTF
 	$(Q)tools/gen-vmlinux > $(BUILD)/vmlinux.h && mv $(BUILD)/vmlinux.h vmlinux/vmlinux.h
 
 clean: ## remove what was built
-	$(Q)rm -rf $(BUILD) tcpwhy
+	$(Q)rm -rf build tcpwhy tcpwhy-arm64
 
 help: ## this
 	$(Q)awk 'BEGIN { FS = ":.*## " } /^##@/ { print "\n" substr($$0, 5) ":" } \
-		/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
+		/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
-setup-build setup-install setup-test setup-demo setup-real setup-vm:
+setup-build setup-install setup-test setup-demo setup-real setup-vm setup-arm64:
 	$(Q)tools/setup.sh $(@:setup-%=%)
 
 # ---- building ------------------------------------------------------------------------------------
 
-tcpwhy: $(USER_OBJECTS)
+$(PROGRAM): $(USER_OBJECTS)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(STATIC) -Wl,--gc-sections -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(CROSS_LDFLAGS) $(STATIC) -Wl,--gc-sections -o $@ $^ $(LDLIBS)
 
 $(BUILD)/tcpwhy.8: user/tcpwhy.8.scd
 	$(call say,MAN,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)scdoc < $< > $@
 
-$(BUILD)/user/%.o: user/%.c | $(SKELETON)
+$(BUILD)/user/%.o: user/%.c | $(SKELETON) $(SYSROOT)
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(USER_CFLAGS) -MD -MP -c -o $@ $<
+
+$(SYSROOT):
+	$(call say,FETCH,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)tools/sysroot $(DEBIAN_ARCH) $@
 
 $(BUILD)/tcpwhy.bpf.o: bpf/tcpwhy.bpf.c
 	$(call say,BPF,$<)
@@ -142,4 +168,4 @@ $(BUILD)/tests/slow-%: tests/slow/%.c
 -include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/tests/*.d)
 
 .PHONY: all run demo install test test-slow test-real test-vm test-vm-quick test-pristine setup lint format vmlinux clean help \
-	setup-build setup-install setup-test setup-demo setup-real setup-vm
+	setup-build setup-install setup-test setup-demo setup-real setup-vm setup-arm64

@@ -106,6 +106,23 @@ struct tcp_skb_cb___6_9 {
 #define SYSCALL_CLOSE      3
 #define SYSCALL_NR(regs)   BPF_CORE_READ(regs, orig_ax)
 #define SYSCALL_ARG1(regs) BPF_CORE_READ(regs, di)
+#elif defined(__TARGET_ARCH_arm64)
+/* vmlinux.h is of an x86. This is the context of kprobes, as libbpf names it: part of the ABI. */
+struct user_pt_regs {
+	__u64 regs[31];
+	__u64 sp;
+	__u64 pc;
+	__u64 pstate;
+};
+/* regs[0], the first argument of a system call, is its result at the end; orig_x0 is not. */
+struct pt_regs___saved {
+	__u64 orig_x0;
+	__s32 syscallno;
+} __attribute__((preserve_access_index));
+#define SAVED(regs)        ((const struct pt_regs___saved *)(regs))
+#define SYSCALL_CLOSE      57
+#define SYSCALL_NR(regs)   BPF_CORE_READ(SAVED(regs), syscallno)
+#define SYSCALL_ARG1(regs) BPF_CORE_READ(SAVED(regs), orig_x0)
 #else
 #error "the registers of system calls are not known on this architecture"
 #endif

@@ -14,7 +14,7 @@ check() {
 # shellcheck disable=SC2046 # file names here have no blanks
 check clang-format --dry-run --Werror $(git ls-files '*.[ch]' ':!vmlinux/vmlinux.h')
 # shellcheck disable=SC2046
-check shellcheck $(git ls-files '*.sh' '*.bash' tools/vm .ci/run)
+check shellcheck $(git ls-files '*.sh' '*.bash' tools/sysroot tools/vm .ci/run)
 # shellcheck disable=SC2046
 check codespell $(git ls-files ':!LICENSE' ':!vmlinux/vmlinux.h')
 
