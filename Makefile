@@ -26,8 +26,8 @@ PROGRAM := tcpwhy-$(DEBIAN_ARCH)
 SYSROOT := $(BUILD)/sysroot
 CROSS_CFLAGS := -isystem $(SYSROOT)/usr/include
 CROSS_LDFLAGS := -L$(SYSROOT)/usr/lib/$(ARCH)-linux-gnu
-ifneq ($(filter run demo test test-%,$(MAKECMDGOALS)),)
-$(error what is built for $(ARCH) does not run here)
+ifneq ($(filter run demo test test-%,$(filter-out test-vm-arm64,$(MAKECMDGOALS))),)
+$(error what is built for $(ARCH) does not run here; make test-vm-arm64 runs it in qemu)
 endif
 endif
 
@@ -100,6 +100,10 @@ test-vm-quick: setup-vm ## the same of each scenario of deaths.bats over one fam
 	$(Q)$(MAKE) --no-print-directory tcpwhy
 	$(Q)TEST_QUICK=1 tests/vm/run.sh $(KERNEL)
 
+test-vm-arm64: setup-vm-arm64 ## a short test under kernels for arm64, in qemu (KERNEL, TESTS)
+	$(Q)$(MAKE) --no-print-directory ARCH=arm64 all
+	$(Q)VM_ARCH=arm64 TESTS="$(or $(TESTS),tests/vm/smoke.bats)" tests/vm/run.sh $(KERNEL)
+
 test-pristine: ## make run and make test in a fresh Debian root (debootstrap)
 	$(Q)tools/test-pristine.sh
 
@@ -121,7 +125,7 @@ help: ## this
 	$(Q)awk 'BEGIN { FS = ":.*## " } /^##@/ { print "\n" substr($$0, 5) ":" } \
 		/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
-setup-build setup-install setup-test setup-demo setup-real setup-vm setup-arm64:
+setup-build setup-install setup-test setup-demo setup-real setup-vm setup-arm64 setup-vm-arm64:
 	$(Q)tools/setup.sh $(@:setup-%=%)
 
 # ---- building ------------------------------------------------------------------------------------
@@ -167,5 +171,5 @@ $(BUILD)/tests/slow-%: tests/slow/%.c
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/tests/*.d)
 
-.PHONY: all run demo install test test-slow test-real test-vm test-vm-quick test-pristine setup lint format vmlinux clean help \
-	setup-build setup-install setup-test setup-demo setup-real setup-vm setup-arm64
+.PHONY: all run demo install test test-slow test-real test-vm test-vm-quick test-vm-arm64 test-pristine setup lint format vmlinux clean help \
+	setup-build setup-install setup-test setup-demo setup-real setup-vm setup-arm64 setup-vm-arm64

@@ -16,9 +16,10 @@ shellcheck clang-format codespell'
 real='bats bats-assert bats-support curl golang-github-go-sql-driver-mysql-dev golang-go haproxy hping3 iproute2
 mariadb-client mariadb-server nftables nginx-light procps python3 redis-server redis-tools util-linux'
 vm='busybox-static cpio kmod qemu-system-x86 xz-utils zstd' # virtiofsd comes with qemu-system-common
-# To build for arm64. Where the machine itself is arm64, nothing more is needed.
-arm64=
-[ "$(uname -m)" = aarch64 ] || arm64='gcc-aarch64-linux-gnu libc6-dev-arm64-cross'
+# To build for arm64, and to run it in qemu. If this machine is one, its own compiler will do, and the guest has its root.
+arm64='gcc-aarch64-linux-gnu libc6-dev-arm64-cross'
+vm_arm64='cpio kmod qemu-system-arm qemu-system-common xz-utils zstd'
+[ "$(uname -m)" != aarch64 ] || arm64='' vm_arm64="$vm_arm64 busybox-static $test"
 
 policy=/usr/sbin/policy-rc.d # asked by package scripts before they start a service: invoke-rc.d(8)
 own_policy=
@@ -86,9 +87,10 @@ case "${1-} $#" in
 'test 1') wanted="$build $install $test" ;;
 'real 1') wanted="$build $real" ;;
 'vm 1') wanted="$build $install $test $vm" ;;
-'arm64 1') wanted="$build $install $arm64" ;;
+'arm64 1') wanted="$build $arm64" ;;
+'vm-arm64 1') wanted="$build $arm64 $vm_arm64" ;;
 *)
-	echo 'usage: tools/setup.sh build|install|demo|test|real|vm|arm64' >&2
+	echo 'usage: tools/setup.sh build|install|demo|test|real|vm|arm64|vm-arm64' >&2
 	exit 2
 	;;
 esac

@@ -74,15 +74,18 @@ second()
 {
 	export PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin HOME=/root LANG=C.UTF-8 TERM=dumb
 	# shellcheck source=/dev/null
-	. /run/vm/where # sets top and modules
+	. /run/vm/where # sets top, modules, console, program
 	mounts
 	load_modules
 	ip link set lo up
+	# the one of this architecture, in this machine's place; the overlay keeps it in here
+	# shellcheck disable=SC2154
+	[ -z "$program" ] || cp -f "$top/$program" "$top/tcpwhy"
 	uname -r >/run/vm/up
 	case " $(cat /proc/cmdline) " in
 	*' vm=shell '*)
 		# shellcheck disable=SC2154
-		cd "$top" && setsid -c bash -i </dev/ttyS0 >/dev/ttyS0 2>&1
+		cd "$top" && setsid -c bash -i <"/dev/$console" >"/dev/$console" 2>&1
 		;;
 	*)
 		bash /run/vm/command </dev/null >>/run/vm/output 2>&1
