@@ -22,7 +22,8 @@
 	FEATURE(global_pointers, "global-pointers", "pointers as arguments of functions, 5.12")    \
 	FEATURE(loop, "loop", "bpf_loop(), 5.17")                                                  \
 	FEATURE(cgroup_iterator, "cgroup-iterator", "iterator over cgroups, 6.1")                  \
-	FEATURE(socket_calls, "socket-calls", "tracepoints sock_send_length, sock_recv_length, 6.3") \
+	FEATURE(socket_calls, "socket-calls",                                                      \
+		"tracepoints sock_send_length, sock_recv_length, 6.3")                             \
 	FEATURE(stray_resets, "stray-resets", "tcp_send_reset without a full socket, 6.10")        \
 	FEATURE(reset_reason, "reset-reason", "tcp_send_reset says why, 6.10")                     \
 	FEATURE(drop_socket, "drop-socket", "kfree_skb says at which socket, 6.11")                \
@@ -33,7 +34,7 @@ enum feature {
 #define FEATURE(id, name, meaning) FEATURE_##id,
 	FEATURES
 #undef FEATURE
-	FEATURE_COUNT
+		FEATURE_COUNT
 };
 
 #endif

@@ -25,18 +25,18 @@ enum queue { ACCEPT_QUEUE, SYN_QUEUE, QUEUES };
 
 struct listener {
 	struct owner owner;
-	__u64 looked_ns;         /* time of the last look */
-	__u64 full_ns;           /* since when the accept queue is full, 0 = it is not */
-	__u32 base;              /* sk_drops when we first saw it */
-	__u32 accounted;         /* of sk_drops since: those that other hooks have shown */
-	__u32 seen;              /* SYNs dropped, as of the last look */
-	__u32 reported;          /* of these */
-	__u32 hooked[QUEUES];    /* SYNs that on_syn() saw dropped */
+	__u64 looked_ns;      /* time of the last look */
+	__u64 full_ns;        /* since when the accept queue is full, 0 = it is not */
+	__u32 base;           /* sk_drops when we first saw it */
+	__u32 accounted;      /* of sk_drops since: those that other hooks have shown */
+	__u32 seen;           /* SYNs dropped, as of the last look */
+	__u32 reported;       /* of these */
+	__u32 hooked[QUEUES]; /* SYNs that on_syn() saw dropped */
 	__u32 hooked_reported[QUEUES];
-	__u32 cookies;           /* ts_recent_stamp at the last look */
+	__u32 cookies; /* ts_recent_stamp at the last look */
 	__u16 lport;
-	__u8 syn_full;           /* the SYN queue was full at the last look */
-	__u8 holder;             /* enum holder */
+	__u8 syn_full; /* the SYN queue was full at the last look */
+	__u8 holder;   /* enum holder */
 };
 
 /* By the address of the socket; the entry goes when it stops to listen. */
@@ -387,7 +387,8 @@ static __always_inline void look_at_listener(const struct sock *sk, struct liste
 	look_for_cookies(sk, l);
 }
 
-/* ---- where kfree_skb does not tell enough ----------------------------------------------------- */
+/* ---- where kfree_skb does not tell enough -----------------------------------------------------
+ */
 
 /* tcp_conn_request() will look at the SYN queue, unless the SYN comes from TIME_WAIT. */
 static __always_inline bool looks_at_syn_queue(const struct sk_buff *skb)

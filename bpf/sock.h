@@ -45,7 +45,8 @@ static __always_inline __u32 ms_since(__u32 jiffies)
 /* A request socket answers with the listener that it belongs to, so it never comes here. */
 static __always_inline enum socket_kind sock_kind(const struct sock *sk)
 {
-	/* Some verifiers optimise the check for NULL away: a probe of it reads 0, which is no family. */
+	/* Some verifiers optimise the check for NULL away: a probe of it reads 0, which is no
+	 * family. */
 	if (!sk || !BPF_CORE_READ(sk, __sk_common.skc_family))
 		return SOCKET_NONE;
 	switch (BPF_CORE_READ(sk, __sk_common.skc_state)) {
@@ -166,7 +167,8 @@ static __always_inline void facts_of_message_sock(struct facts *f, const struct 
 	f->flags &= ~(FACT_LINGER_ZERO | FACT_ATTACHED);
 	f->flags |= FLAG_IF(linger & (BPF_CORE_READ(sk, sk_lingertime) == 0), FACT_LINGER_ZERO);
 	f->flags |= FLAG_IF(BPF_CORE_READ(sk, sk_socket), FACT_ATTACHED);
-	if (bpf_core_field_exists(msk->bytes_consumed) && bpf_core_field_exists(msk->bytes_received))
+	if (bpf_core_field_exists(msk->bytes_consumed) &&
+	    bpf_core_field_exists(msk->bytes_received))
 		f->unread +=
 			BPF_CORE_READ(msk, bytes_received) - BPF_CORE_READ(msk, bytes_consumed);
 }

@@ -324,12 +324,14 @@ int BPF_PROG(on_send_reset, struct sock *sk, struct sk_buff *skb)
 	return 0;
 }
 
-/* ---- resets without a full socket, where tcp_send_reset does not tell of them ------------------ */
+/* ---- resets without a full socket, where tcp_send_reset does not tell of them ------------------
+ */
 
 /* tcp_v4_send_reset() answers no RST, and only what was sent to an address of this host. */
 static __always_inline bool is_answered_v4(const struct sock *sk, const struct sk_buff *skb)
 {
-	const struct rtable *route = (const void *)(BPF_CORE_READ(skb, _skb_refdst) & SKB_DST_PTRMASK);
+	const struct rtable *route =
+		(const void *)(BPF_CORE_READ(skb, _skb_refdst) & SKB_DST_PTRMASK);
 
 	if (segment_is_rst(skb))
 		return false;
@@ -339,7 +341,8 @@ static __always_inline bool is_answered_v4(const struct sock *sk, const struct s
 /* tcp_v6_send_reset() likewise: ipv6_unicast_destination() */
 static __always_inline bool is_answered_v6(const struct sock *sk, const struct sk_buff *skb)
 {
-	const struct rt6_info *route = (const void *)(BPF_CORE_READ(skb, _skb_refdst) & SKB_DST_PTRMASK);
+	const struct rt6_info *route =
+		(const void *)(BPF_CORE_READ(skb, _skb_refdst) & SKB_DST_PTRMASK);
 
 	if (segment_is_rst(skb))
 		return false;

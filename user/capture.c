@@ -330,8 +330,8 @@ static int begin_to_watch(struct capture *c, const struct filter *f, struct fail
 static int take_snapshot(struct capture *c, struct failure *why)
 {
 	bool by_file = kernel_has(&c->kernel, FEATURE_file_socket);
-	int err = run_once(by_file ? c->skel->progs.find_sockets
-				   : c->skel->progs.find_sockets_again);
+	int err =
+		run_once(by_file ? c->skel->progs.find_sockets : c->skel->progs.find_sockets_again);
 
 	if (err)
 		return failed(why, EXIT_KERNEL, "cannot list the sockets that are open already: %s",
@@ -358,9 +358,8 @@ static int attach_search(struct capture *c, struct failure *why)
 {
 	bool by_table = kernel_has(&c->kernel, FEATURE_loop);
 
-	c->search = bpf_program__attach_iter(by_table ? c->skel->progs.find_holders
-						      : c->skel->progs.find_holders_by_file,
-					     NULL);
+	c->search = bpf_program__attach_iter(
+		by_table ? c->skel->progs.find_holders : c->skel->progs.find_holders_by_file, NULL);
 	if (!c->search)
 		return failed(why, EXIT_KERNEL, "cannot iterate over the tasks: %s",
 			      strerror(errno));

@@ -218,9 +218,9 @@ static uint32_t features_of_btf(const struct btf *btf)
 				    find_tracepoint(btf, "sock_recv_length"),
 			    FEATURE_socket_calls);
 	found |= feature_if(reason, FEATURE_stray_resets);
-	found |= feature_if(reason && has_enumerator(btf, "sk_rst_reason",
-						     "SK_RST_REASON_INVALID_SYN"),
-			    FEATURE_reset_reason);
+	found |= feature_if(
+		reason && has_enumerator(btf, "sk_rst_reason", "SK_RST_REASON_INVALID_SYN"),
+		FEATURE_reset_reason);
 	found |= feature_if(drop_socket, FEATURE_drop_socket);
 	found |= feature_if(drop_socket && has_enumerator(btf, "skb_drop_reason",
 							  "SKB_DROP_REASON_TCP_LISTEN_OVERFLOW"),

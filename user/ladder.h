@@ -42,7 +42,7 @@ enum ladder {
 };
 
 struct ladder_text {
-	const char *what; /* is to be learnt */
+	const char *what;             /* is to be learnt */
 	struct rung rungs[RUNGS_MAX]; /* the last one needs nothing; those behind it are empty */
 };
 

@@ -23,7 +23,7 @@ struct options {
 	bool errors;           /* -e */
 	bool orderly;          /* -a */
 	bool verbose;          /* -v */
-	uint32_t without; /* features of the kernel that are not to be used: enum feature */
+	uint32_t without;      /* features of the kernel that are not to be used: enum feature */
 	enum color_when color; /* --color */
 	uint64_t duration_ns;  /* -d, 0 = until a signal */
 	uint64_t interval_ns;  /* INTERVAL, 0 = a line for each death */
