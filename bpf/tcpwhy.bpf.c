@@ -245,6 +245,15 @@ static __always_inline void on_reset_by_time_wait(const struct sock *sk, const s
 	send(e);
 }
 
+/*
+ * How much sk_drops has grown, or is about to, for a handshake that tcp_check_req() gives up: by 1
+ * in tcp_v4_rcv(), and by another one if it was for want of room.
+ */
+static __always_inline __u32 drops_of_given_up(const struct facts *f)
+{
+	return f->flags & FACT_QUEUE_FULL && !(f->flags & FACT_SEG_SYN) ? 2 : 1;
+}
+
 static __always_inline void on_reset_by_listener(const struct sock *sk, const struct sk_buff *skb,
 						 bool embryonic)
 {
@@ -258,6 +267,8 @@ static __always_inline void on_reset_by_listener(const struct sock *sk, const st
 	count(COUNT_RESETS_SENT, 1);
 	facts_of_listener(&facts, sk, EVENT_RESET);
 	facts.flags |= seg.flags | FLAG_IF(embryonic, FACT_EMBRYONIC);
+	if (l && embryonic && !offers(drop_socket))
+		__sync_fetch_and_add(&l->accounted, drops_of_given_up(&facts));
 	report_listener(sk, l, &facts, &seg, 1);
 }
 
