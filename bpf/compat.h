@@ -25,7 +25,11 @@ static __always_inline __u64 sock_inode(const struct sock *sk)
 	return BPF_CORE_READ((struct socket_alloc *)socket, vfs_inode.i_ino);
 }
 
-/* ns_common.count came in 5.11, and was renamed __ns_ref in 6.18. */
+/* Up to 5.10 the count was in struct net; then ns_common.count, renamed __ns_ref in 6.18. */
+struct net___5_10 {
+	refcount_t count;
+} __attribute__((preserve_access_index));
+
 struct ns_common___5_11 {
 	refcount_t count;
 } __attribute__((preserve_access_index));
@@ -34,11 +38,14 @@ struct ns_common___5_11 {
 static __always_inline bool netns_is_gone(const struct net *net)
 {
 	const struct ns_common___5_11 *older = (const void *)&net->ns;
+	const struct net___5_10 *oldest = (const void *)net;
 
 	if (bpf_core_field_exists(net->ns.__ns_ref))
 		return BPF_CORE_READ(net, ns.__ns_ref.refs.counter) == 0;
 	if (bpf_core_field_exists(older->count))
 		return BPF_CORE_READ(older, count.refs.counter) == 0;
+	if (bpf_core_field_exists(oldest->count))
+		return BPF_CORE_READ(oldest, count.refs.counter) == 0;
 	return false;
 }
 
