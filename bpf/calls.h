@@ -41,7 +41,7 @@ static __always_inline bool tells_of_death(int err)
 }
 
 /* ret: what sendmsg() or recvmsg() returned to the process */
-static __always_inline void on_call(struct sock *sk, int ret, __u32 sending)
+static __noinline void on_call(struct sock *sk, int ret, __u32 sending)
 {
 	struct tcp_sock *tp;
 	struct facts facts = {};

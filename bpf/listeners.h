@@ -276,9 +276,9 @@ static __always_inline bool pass_listener(const struct sock *sk, const struct li
 }
 
 /* An incident at a listener; seg is the segment that caused it, if there is one. */
-static __always_inline void report_listener(const struct sock *sk, const struct listener *l,
-					    const struct facts *facts, const struct segment *seg,
-					    __u32 n)
+static __noinline void report_listener(const struct sock *sk, const struct listener *l,
+				       const struct facts *facts, const struct segment *seg,
+				       __u32 n)
 {
 	struct evidence *e = report(facts, n);
 
@@ -421,8 +421,8 @@ static __always_inline void on_syn(const struct sock *sk, const struct sk_buff *
  * tcp_v4_syn_recv_sock() or tcp_v6_syn_recv_sock() is to make a child of a handshake's last ACK:
  * it makes none if the accept queue is full. request: NULL for that of a cookie.
  */
-static __always_inline void on_last_ack(const struct sock *sk, const struct sk_buff *skb,
-					const struct request_sock *request)
+static __noinline void on_last_ack(const struct sock *sk, const struct sk_buff *skb,
+				   const struct request_sock *request)
 {
 	struct facts facts = {};
 	struct listener *l;

@@ -281,7 +281,7 @@ static __always_inline void on_reset_by_sock(struct tcp_sock *tp, struct sk_buff
 		on_late_data(tp, skb);
 }
 
-static __always_inline void on_stray_reset(const struct sock *sk, const struct sk_buff *skb)
+static __noinline void on_stray_reset(const struct sock *sk, const struct sk_buff *skb)
 {
 	switch (sock_kind(sk)) {
 	case SOCKET_NONE:
