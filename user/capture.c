@@ -13,7 +13,6 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
-#include "kernel.h"
 #include "ladder.h"
 #include "netns.h"
 #include "tcpwhy.skel.h"
@@ -40,6 +39,12 @@ static bool verbose_libbpf;
 static int print_libbpf(enum libbpf_print_level level, const char *format, va_list args)
 {
 	return verbose_libbpf && level <= LIBBPF_INFO ? vfprintf(stderr, format, args) : 0;
+}
+
+void capture_set_verbose(bool verbose)
+{
+	verbose_libbpf = verbose;
+	libbpf_set_print(print_libbpf);
 }
 
 /* ---- loading ----------------------------------------------------------------------------- */
@@ -180,6 +185,11 @@ static int load_skeleton(struct capture *c, struct failure *why)
 			why, EXIT_KERNEL,
 			"the kernel refused the BPF programs: %s; -v shows the verifier's reason",
 			strerror(errno));
+	return 0;
+}
+
+static int attach_skeleton(struct capture *c, struct failure *why)
+{
 	if (tcpwhy__attach(c->skel))
 		return failed(why, EXIT_KERNEL, "cannot attach to the kernel's tracepoints: %s",
 			      strerror(errno));
@@ -402,6 +412,22 @@ static int open_ring(struct capture *c, struct failure *why)
 	return 0;
 }
 
+int capture_try(const struct kernel *k, const struct capture_settings *settings, bool attach,
+		struct failure *why)
+{
+	struct capture *c = calloc(1, sizeof(*c));
+	int err;
+
+	if (!c)
+		return failed(why, EXIT_FAILED, "out of memory");
+	c->kernel = *k;
+	err = open_skeleton(c, settings, why) || load_skeleton(c, why) || open_ring(c, why);
+	if (!err && attach)
+		err = attach_skeleton(c, why) || attach_look(c, why) || attach_search(c, why);
+	capture_close(c);
+	return err ? -1 : 0;
+}
+
 struct capture *capture_open(const struct capture_settings *settings,
 			     const struct capture_sink *sink, struct failure *why)
 {
@@ -413,10 +439,9 @@ struct capture *capture_open(const struct capture_settings *settings,
 	}
 	c->sink = *sink;
 	c->cpus = libbpf_num_possible_cpus();
-	verbose_libbpf = settings->verbose;
-	libbpf_set_print(print_libbpf);
-	if (kernel_look(&c->kernel, settings->without, false, why) ||
-	    open_skeleton(c, settings, why) || load_skeleton(c, why) || open_ring(c, why) ||
+	capture_set_verbose(settings->verbose);
+	if (kernel_look(&c->kernel, settings->without, why) || open_skeleton(c, settings, why) ||
+	    load_skeleton(c, why) || attach_skeleton(c, why) || open_ring(c, why) ||
 	    begin_to_watch(c, settings->filter, why) || take_snapshot(c, why) ||
 	    attach_look(c, why) || attach_search(c, why)) {
 		capture_close(c);

@@ -13,6 +13,7 @@
 #include "evidence.h"
 #include "failure.h"
 #include "filters.h"
+#include "kernel.h"
 
 struct capture_settings {
 	const struct filter *filter; /* PIDs are those of the initial PID namespace */
@@ -41,6 +42,16 @@ struct capture;
 struct capture *capture_open(const struct capture_settings *settings,
 			     const struct capture_sink *sink, struct failure *why);
 void capture_close(struct capture *capture);
+
+/* Are libbpf's messages to go to stderr, as capture_open() sets it too? They do before. */
+void capture_set_verbose(bool verbose);
+
+/*
+ * Does the kernel take the programs? Loads those of the settings and, if asked, attaches them, and
+ * lets them go again; nothing is watched. 0, or -1 and *why.
+ */
+int capture_try(const struct kernel *k, const struct capture_settings *settings, bool attach,
+		struct failure *why);
 
 /* Becomes readable when there are records; for epoll. */
 int capture_fd(const struct capture *capture);

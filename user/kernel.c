@@ -74,6 +74,30 @@ static bool have(uint64_t mask, int capability)
 	return mask >> capability & 1;
 }
 
+void kernel_privileges(struct privilege privileges[PRIVILEGES])
+{
+	static const struct {
+		int capability;
+		bool needed;
+		const char *name, *use;
+	} known[PRIVILEGES] = {
+		{ CAP_BPF, true, "CAP_BPF", "to load BPF programs" },
+		{ CAP_PERFMON, true, "CAP_PERFMON", "to attach them to the kernel" },
+		{ CAP_SYS_ADMIN, false, "CAP_SYS_ADMIN",
+		  "stands for both; to list sockets of other network namespaces" },
+		{ CAP_SYSLOG, false, "CAP_SYSLOG",
+		  "for addresses of functions, where kernel.kptr_restrict hides them" },
+	};
+	uint64_t caps = capabilities();
+
+	for (int i = 0; i < PRIVILEGES; i++) {
+		privileges[i].name = known[i].name;
+		privileges[i].use = known[i].use;
+		privileges[i].needed = known[i].needed;
+		privileges[i].present = have(caps, known[i].capability);
+	}
+}
+
 /* Kernels before 5.8 have neither CAP_BPF nor CAP_PERFMON; CAP_SYS_ADMIN stands for both. */
 static int check_privileges(struct failure *why)
 {
@@ -127,6 +151,18 @@ static int check_tracepoints(const struct btf *btf, struct failure *why)
 	return 0;
 }
 
+/* In a user namespace of its own a process has all capabilities, and they are worth nothing here.
+ */
+static bool may_not_make_maps(void)
+{
+	int map = bpf_map_create(BPF_MAP_TYPE_ARRAY, NULL, 4, 4, 1, NULL);
+
+	if (map < 0)
+		return errno == EPERM;
+	close(map);
+	return false;
+}
+
 static int check_maps(struct failure *why)
 {
 	static const struct {
@@ -140,6 +176,11 @@ static int check_maps(struct failure *why)
 	for (unsigned int i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
 		if (libbpf_probe_bpf_map_type(needed[i].type, NULL) == 1)
 			continue;
+		if (may_not_make_maps())
+			return failed(why, EXIT_PRIVILEGE,
+				      "the kernel does not let it make BPF maps, capabilities "
+				      "notwithstanding: in a container they must be the host's, "
+				      "not those of a user namespace");
 		return failed(why, EXIT_KERNEL,
 			      "kernel %s is too old or built without it: no %s (Linux %s)",
 			      release(), needed[i].name, needed[i].since);
@@ -341,38 +382,101 @@ static bool find_check_req(struct kernel *k)
 	return start;
 }
 
-static void try_features(struct kernel *k, const struct btf *btf, uint32_t without, bool all)
+/* ---- all of it --------------------------------------------------------------------------- */
+
+#define BTF_FILE "/sys/kernel/btf/vmlinux"
+
+/* Those that no BTF tells. */
+static const uint32_t tried = BIT(fentry_resets) | BIT(kprobe_resets) | BIT(fentry_listeners) |
+			      BIT(kprobe_listeners) | BIT(fexit_calls) | BIT(symbols);
+
+static const uint32_t all_features = (UINT32_C(1) << FEATURE_COUNT) - 1;
+
+static void read_btf(struct kernel *k, const struct btf *btf)
+{
+	btf__raw_data(btf, &k->btf_size);
+	k->btf_file = access(BTF_FILE, R_OK) ? NULL : BTF_FILE;
+	k->features = features_of_btf(btf);
+	k->recvmsg_args = function_args(btf, "tcp_recvmsg");
+}
+
+/* Only what is used in place of something that is missing. */
+static void try_what_is_used(struct kernel *k, const struct btf *btf, uint32_t without)
 {
 	uint32_t for_functions = BIT(stray_resets) | BIT(overflow_reason) | BIT(socket_calls);
 	uint32_t found = k->features & ~without;
 
-	if (all || ~found & for_functions)
+	if (~found & for_functions)
 		k->features |= try_functions(btf);
-	if (all || ~found & BIT(reset_reason))
+	if (~found & BIT(reset_reason))
 		k->features |= feature_if(find_check_req(k), FEATURE_symbols);
 }
 
-int kernel_look(struct kernel *k, uint32_t without, bool all, struct failure *why)
+static int look_for(enum need need, struct btf **btf, struct failure *why)
+{
+	switch (need) {
+	case NEED_PRIVILEGES:
+		return check_privileges(why);
+	case NEED_BTF:
+		return check_btf(btf, why);
+	case NEED_TRACEPOINTS:
+		return check_tracepoints(*btf, why);
+	case NEED_MAPS:
+		return check_maps(why);
+	case NEED_COUNT:
+		break;
+	}
+	return 0;
+}
+
+int kernel_look(struct kernel *k, uint32_t without, struct failure *why)
 {
 	struct btf *btf = NULL;
-	int err;
+	int err = 0;
 
 	memset(k, 0, sizeof(*k));
-	err = check_privileges(why);
-	if (!err)
-		err = check_btf(&btf, why);
-	if (!err)
-		err = check_tracepoints(btf, why);
-	if (!err)
-		err = check_maps(why);
+	for (int need = 0; !err && need < NEED_COUNT; need++)
+		err = look_for(need, &btf, why);
 	if (!err) {
-		k->features = features_of_btf(btf);
-		k->recvmsg_args = function_args(btf, "tcp_recvmsg");
-		try_features(k, btf, without, all);
+		read_btf(k, btf);
+		try_what_is_used(k, btf, without);
 		k->features &= ~without;
 	}
 	btf__free(btf);
 	return err;
+}
+
+/* Without BTF no tracepoint is found, and without privileges no map is made: that means nothing. */
+static bool can_look_for(enum need need, const struct need_state needs[NEED_COUNT])
+{
+	if (need == NEED_TRACEPOINTS)
+		return needs[NEED_BTF].found == FOUND_YES;
+	return need != NEED_MAPS || needs[NEED_PRIVILEGES].found == FOUND_YES;
+}
+
+void kernel_survey(struct kernel *k, uint32_t without, struct need_state needs[NEED_COUNT])
+{
+	struct btf *btf = NULL;
+
+	memset(k, 0, sizeof(*k));
+	memset(needs, 0, NEED_COUNT * sizeof(*needs));
+	for (int need = 0; need < NEED_COUNT; need++)
+		if (can_look_for(need, needs))
+			needs[need].found =
+				look_for(need, &btf, &needs[need].why) ? FOUND_NO : FOUND_YES;
+	k->unknown = all_features;
+	if (btf) {
+		read_btf(k, btf);
+		k->unknown = tried;
+	}
+	if (btf && needs[NEED_MAPS].found == FOUND_YES) {
+		k->features |= try_functions(btf);
+		k->features |= feature_if(find_check_req(k), FEATURE_symbols);
+		k->unknown = 0;
+	}
+	k->features &= ~without;
+	k->unknown &= ~without;
+	btf__free(btf);
 }
 
 /* The coarse clocks advance by jiffies, and say so: TICK_NSEC. */

@@ -2,11 +2,13 @@
 #include "ladder.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #define BIT(feature) (UINT32_C(1) << FEATURE_##feature)
 
 static const struct ladder_text ladders[] = {
 	[LADDER_STRAY_RESETS] = {
+		"stray-resets",
 		"resets without a connection",
 		{
 			{ BIT(stray_resets), "tracepoint tcp_send_reset", .reach = REACH_READ },
@@ -15,68 +17,81 @@ static const struct ladder_text ladders[] = {
 			{ BIT(kprobe_resets), "kprobe of tcp_v4_send_reset(), tcp_v6_send_reset()",
 			  .programs = { "probe_send_reset_v4", "probe_send_reset_v6" } },
 			{ 0, "none",
-			  "tcp_send_reset does not tell of them here, and there are neither fentry "
-			  "nor kprobes",
+			  "tcp_send_reset is silent without a full socket, and there are "
+			  "neither fentry nor kprobes",
 			  REACH_NONE },
 		},
 	},
 	[LADDER_GIVEN_UP] = {
+		"given-up",
 		"handshakes that were reset",
 		{
 			{ BIT(reset_reason), "reason of tcp_send_reset" },
 			{ BIT(symbols), "tcp_check_req() on the kernel's stack" },
 			{ 0, "from the accept queue",
-			  "the kernel gives no reset reason, and /proc/kallsyms no addresses",
+			  "no reset reason, no addresses in /proc/kallsyms: told from "
+			  "other resets by the full accept queue alone",
 			  REACH_INFERRED },
 		},
 	},
 	[LADDER_OVERFLOWS] = {
+		"overflows",
 		"full accept and SYN queues",
 		{
 			{ BIT(drop_socket) | BIT(overflow_reason),
 			  "sk_drops, less what kfree_skb tells",
+			  "SYNs that tcp_conn_request() drops while a queue is full count for that "
+			  "queue, whatever the reason",
 			  .programs = { "on_kfree_skb" } },
-			{ BIT(fentry_listeners), "fentry of tcp_conn_request(), tcp_v4_syn_recv_sock()",
+			{ BIT(fentry_listeners),
+			  "fentry of tcp_conn_request(), tcp_v4_syn_recv_sock() and its like",
+			  "SYNs that are dropped for another reason than a full queue are not seen",
 			  .programs = { "on_conn_request", "on_syn_recv_v4", "on_syn_recv_v6" } },
-			{ BIT(kprobe_listeners), "kprobe of tcp_conn_request(), tcp_v4_syn_recv_sock()",
+			{ BIT(kprobe_listeners),
+			  "kprobe of tcp_conn_request(), tcp_v4_syn_recv_sock() and its like",
+			  "SYNs that are dropped for another reason than a full queue are not seen",
 			  .programs = { "probe_conn_request", "probe_syn_recv_v4",
 					"probe_syn_recv_v6" } },
 			{ BIT(drop_socket), "sk_drops, less what kfree_skb tells",
-			  "the kernel has no drop reason TCP_LISTEN_OVERFLOW, and neither fentry "
-			  "nor kprobes: an ACK that is dropped while the accept queue is full is "
-			  "taken for the last one of a handshake",
+			  "no drop reason TCP_LISTEN_OVERFLOW, no fentry, no kprobes: an "
+			  "ACK that is dropped while the accept queue is full counts as "
+			  "the last one of a handshake",
 			  REACH_INFERRED, .programs = { "on_kfree_skb" } },
 			{ 0, "sk_drops while a queue is full",
-			  "kfree_skb does not say at which socket, and there are neither fentry "
-			  "nor kprobes: whatever a listener drops while its queue is full is taken "
-			  "for SYNs, ACKs for two",
+			  "kfree_skb names no socket, no fentry, no kprobes: whatever a "
+			  "listener drops while a queue is full counts as SYNs, an ACK "
+			  "as two",
 			  REACH_INFERRED },
 		},
 	},
 	[LADDER_CALLS] = {
+		"calls",
 		"failed calls, and who uses a socket",
 		{
 			{ BIT(socket_calls), "tracepoints sock_send_length, sock_recv_length",
 			  .programs = { "on_send_length", "on_recv_length" } },
 			{ BIT(fexit_calls), "fexit of tcp_sendmsg(), tcp_recvmsg()",
+			  "sendfile() and splice() are not seen, nor are calls on MPTCP sockets",
 			  .programs = { "on_sendmsg", "on_recvmsg" } },
 			{ 0, "none",
-			  "the kernel has neither the tracepoints sock_send_length and "
-			  "sock_recv_length nor fexit; -p sees connections that another process "
-			  "accepted only when they are closed",
+			  "no sock_send_length, no sock_recv_length, no fexit: -p sees connections "
+			  "that another process accepted only when they are closed",
 			  REACH_NONE },
 		},
 	},
 	[LADDER_SNAPSHOT] = {
+		"snapshot",
 		"sockets that were there before",
 		{
 			{ BIT(file_socket), "iterator over the descriptors of all processes",
 			  .programs = { "find_sockets" } },
 			{ 0, "iterators over descriptors, and over the sockets of each namespace",
+			  "in other network namespaces they are found only with CAP_SYS_ADMIN",
 			  .programs = { "find_sockets_again" } },
 		},
 	},
 	[LADDER_HOLDERS] = {
+		"holders",
 		"who holds a socket that has died",
 		{
 			{ BIT(loop), "descriptor tables, without a reference to the files",
@@ -86,24 +101,35 @@ static const struct ladder_text ladders[] = {
 		},
 	},
 	[LADDER_MARKS] = {
+		"marks",
 		"sockets of a process, under -p",
 		{
 			{ BIT(socket_storage), "socket storage" },
 			{ 0, "a table of addresses",
-			  "listeners of one port that belong to several processes are not told "
-			  "apart before their connections are used or closed, and for how long a "
-			  "connection was silent before its peer closed it is not known" },
+			  "65536 sockets at most, and listeners of one port that belong to several "
+			  "processes are not told apart before their connections are "
+			  "used or closed" },
+		},
+	},
+	[LADDER_SILENCES] = {
+		"silences",
+		"how long a connection was silent before its peer closed it",
+		{
+			{ BIT(socket_storage), "socket storage" },
+			{ 0, "none", "a line does not tell it" },
 		},
 	},
 	[LADDER_CGROUPS] = {
+		"cgroups",
 		"sockets of a cgroup, under --cgroup",
 		{
 			{ BIT(cgroup_iterator), "the cgroup's address", .programs = { "find_cgroup" } },
 			{ 0, "the cgroup's number",
-			  "cgroups more than 16 levels below the root are not found" },
+			  "cgroups more than 15 levels below the root are not found" },
 		},
 	},
 	[LADDER_RETRANSMITS] = {
+		"retransmits",
 		"retransmissions",
 		{
 			{ BIT(retransmit_error), "tracepoint tcp_retransmit_skb, less what failed" },
@@ -117,12 +143,20 @@ const struct ladder_text *ladder_text(enum ladder ladder)
 	return &ladders[ladder];
 }
 
+static bool has_all(uint32_t features, uint32_t needs)
+{
+	return (features & needs) == needs;
+}
+
 const struct rung *ladder_rung(const struct kernel *k, enum ladder ladder)
 {
 	const struct rung *rung = ladders[ladder].rungs;
 
-	while ((k->features & rung->needs) != rung->needs)
+	while (!has_all(k->features, rung->needs)) {
+		if (has_all(k->features | k->unknown, rung->needs))
+			return NULL;
 		rung++;
+	}
 	return rung;
 }
 
@@ -141,49 +175,75 @@ static const struct {
 	{ VERDICT_accept_overflow_reset, LADDER_GIVEN_UP },
 	{ VERDICT_accept_overflow, LADDER_OVERFLOWS },
 	{ VERDICT_syn_queue_overflow, LADDER_OVERFLOWS },
+	{ VERDICT_syn_dropped, LADDER_OVERFLOWS },
 	{ VERDICT_write_after_close, LADDER_CALLS },
 	{ VERDICT_not_connected, LADDER_CALLS },
 	{ VERDICT_call_failed, LADDER_CALLS },
 };
+
+static const char not_tried[] = "what decides it on this kernel could not be tried";
 
 /* Inferred on any kernel: is_likely(). */
 static const char *always_inferred(enum verdict verdict)
 {
 	switch (verdict) {
 	case VERDICT_backlog_reset:
-		return "that the server's accept queue was full is likely only";
+		return "that the server's accept queue was full can only be guessed from here";
 	case VERDICT_out_of_memory:
-		return "by exclusion: an orphan ended without an error";
+		return "by exclusion: what we had closed ended without an error";
+	case VERDICT_unknown:
+		return "by exclusion: no rule fits";
 	default:
 		return NULL;
 	}
 }
 
-/* SYNs that are dropped for another reason than a full queue: only sk_drops counts them. */
-static enum reach reach_of_syn_dropped(const struct kernel *k, const char **why)
+bool ladder_by_timestamps(enum verdict verdict)
 {
-	if (kernel_has(k, FEATURE_drop_socket) && kernel_has(k, FEATURE_overflow_reason))
-		return REACH_READ;
-	*why = "the kernel does not say which of the segments that a listener drops are SYNs";
-	return REACH_NONE;
+	static const struct facts without_timestamps = {
+		.event = EVENT_DEATH,
+		.state = ST_ESTABLISHED,
+		.err = ERR_CONNRESET,
+	};
+
+	return verdict_group(verdict) == GROUP_RESET && verdict != VERDICT_refused &&
+	       !always_inferred(verdict) && is_likely(&without_timestamps, verdict);
+}
+
+/*
+ * SYNs that are dropped for another reason than a full queue: only sk_drops counts them, and only
+ * kfree_skb tells what else it counts.
+ */
+static bool is_beneath(const struct rung *rung, enum verdict verdict)
+{
+	return verdict == VERDICT_syn_dropped &&
+	       !(rung->programs[0] && !strcmp(rung->programs[0], "on_kfree_skb"));
+}
+
+static enum reach reach_by(const struct rung *rung, enum verdict verdict, const char **why)
+{
+	*why = rung ? rung->weak : not_tried;
+	if (!rung)
+		return REACH_UNKNOWN;
+	return is_beneath(rung, verdict) ? REACH_NONE : rung->reach;
 }
 
 enum reach ladder_reach(const struct kernel *k, enum verdict verdict, const char **why)
 {
-	enum reach reach = REACH_READ;
+	enum reach worst = REACH_READ;
 
 	*why = always_inferred(verdict);
 	if (*why)
 		return REACH_INFERRED;
-	if (verdict == VERDICT_syn_dropped)
-		return reach_of_syn_dropped(k, why);
 	for (size_t i = 0; i < sizeof(reached_by) / sizeof(reached_by[0]); i++) {
 		const struct rung *rung = ladder_rung(k, reached_by[i].ladder);
+		const char *because;
+		enum reach reach = reach_by(rung, verdict, &because);
 
-		if (reached_by[i].verdict != verdict || rung->reach <= reach)
+		if (reached_by[i].verdict != verdict || reach <= worst)
 			continue;
-		reach = rung->reach;
-		*why = rung->weak;
+		worst = reach;
+		*why = because;
 	}
-	return reach;
+	return worst;
 }

@@ -14,6 +14,7 @@ enum reach {
 	REACH_READ,     /* the kernel says so */
 	REACH_INFERRED, /* found by exclusion, or likely */
 	REACH_NONE,     /* out of reach */
+	REACH_UNKNOWN,  /* not known: what decides it could not be tried */
 };
 
 #define RUNG_PROGRAMS_MAX 4
@@ -36,22 +37,27 @@ enum ladder {
 	LADDER_SNAPSHOT,     /* sockets that were there before us */
 	LADDER_HOLDERS,      /* who holds a socket that has died */
 	LADDER_MARKS,        /* which sockets are a process's */
+	LADDER_SILENCES,     /* how long a connection was silent before its peer closed it */
 	LADDER_CGROUPS,      /* which sockets are a cgroup's */
 	LADDER_RETRANSMITS,  /* segments sent again */
 	LADDER_COUNT
 };
 
 struct ladder_text {
+	const char *name;             /* as in output, for instance "stray-resets" */
 	const char *what;             /* is to be learnt */
 	struct rung rungs[RUNGS_MAX]; /* the last one needs nothing; those behind it are empty */
 };
 
 const struct ladder_text *ladder_text(enum ladder ladder);
 
-/* The best rung that this kernel has. */
+/* The best rung that this kernel has; NULL if that is not known: kernel->unknown. */
 const struct rung *ladder_rung(const struct kernel *k, enum ladder ladder);
 
 /* How sure is the verdict on this kernel? *why is a reason, or NULL if it is read. */
 enum reach ladder_reach(const struct kernel *k, enum verdict verdict, const char **why);
+
+/* Is the verdict, where it is read, read off TCP timestamps? Without them it is inferred. */
+bool ladder_by_timestamps(enum verdict verdict);
 
 #endif
