@@ -150,9 +150,12 @@ static __always_inline bool is_message_sock(const struct sock *sk)
 	return BPF_CORE_READ(sk, sk_protocol) == IPPROTO_MPTCP;
 }
 
-/* Tells it from a successor at the same address: random; 0 = not connected yet. */
+/* Tells it from a successor at the same address: random; 0 = not connected yet, or no MPTCP here.
+ */
 static __always_inline __u64 message_key(const struct mptcp_sock *msk)
 {
+	if (!bpf_core_field_exists(msk->local_key))
+		return 0;
 	return BPF_CORE_READ(msk, local_key);
 }
 
