@@ -48,7 +48,7 @@ BPF_CFLAGS := -O2 -g -std=gnu11 -Wall -Wextra -Wno-unused-parameter $(if $(WERRO
 # Everything is linked in, so that the binary runs where nothing is installed. STATIC= links
 # against the shared objects instead.
 STATIC := -static
-LDLIBS := -lbpf -lelf -lz
+LDLIBS := -lbpf -lelf -lz -ljson-c
 
 USER_SOURCES := $(wildcard user/*.c)
 USER_OBJECTS := $(USER_SOURCES:user/%.c=$(BUILD)/user/%.o)
@@ -144,7 +144,7 @@ $(BUILD)/user/%.o: user/%.c | $(SKELETON) $(SYSROOT)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(USER_CFLAGS) -MD -MP -c -o $@ $<
 
-$(SYSROOT):
+$(SYSROOT): tools/sysroot
 	$(call say,FETCH,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)tools/sysroot $(DEBIAN_ARCH) $@

@@ -2,10 +2,26 @@
 /* tcpwhy says why TCP connections die. Here is its table of contents. */
 #include <stdio.h>
 
+#include "check.h"
 #include "options.h"
 #include "render_text.h"
 #include "terminal.h"
 #include "watch.h"
+
+static int show_verdicts(const struct options *options, struct failure *why)
+{
+	(void)options;
+	(void)why;
+	text_verdicts(stdout);
+	return EXIT_OK;
+}
+
+/* An exit status, or -1 and *why. */
+static int (*const commands[])(const struct options *options, struct failure *why) = {
+	[COMMAND_WATCH] = watch,
+	[COMMAND_VERDICTS] = show_verdicts,
+	[COMMAND_CHECK] = check,
+};
 
 int main(int argc, char **argv)
 {
@@ -13,12 +29,10 @@ int main(int argc, char **argv)
 	struct failure why;
 	int status = options_parse(&options, argc, argv, &why);
 
-	if (!status)
+	if (!status) {
 		terminal_set_colors(options.color);
-	if (!status && options.command == COMMAND_VERDICTS)
-		text_verdicts(stdout);
-	else if (!status)
-		status = watch(&options, &why);
+		status = commands[options.command](&options, &why);
+	}
 	if (status >= 0)
 		return status;
 	fprintf(stderr, "tcpwhy: %s\n", why.text);

@@ -34,6 +34,9 @@ static const char doc[] =
 	"process, 7 stdout cannot be written. With a COMMAND: its own; 128 and the number of the "
 	"signal that killed it; 126 it cannot be executed, 127 it does not exist.\n"
 	"\n"
+	"With check: says what tcpwhy can tell on this kernel, and what is missing; exit status "
+	"as tcpwhy would have it.\n"
+	"\n"
 	"Examples:\n"
 	"  tcpwhy                 every death on this host that was not orderly\n"
 	"  tcpwhy -P 3306         only connections from or to port 3306\n"
@@ -43,6 +46,7 @@ static const char doc[] =
 	"  tcpwhy -- curl http://192.0.2.1/\n"
 	"                         what becomes of the connections of this command\n"
 	"  tcpwhy 1 60            counters, each second for a minute\n"
+	"  tcpwhy check           does it work here, and which verdicts are weaker\n"
 	"  tcpwhy --verdicts      what the verdicts mean, and what to do about them";
 
 enum {
@@ -54,8 +58,12 @@ enum {
 	KEY_VERDICT,
 	KEY_KEEP,
 	KEY_COLOR,
+	KEY_JSON,
 	KEY_WITHOUT
 };
+
+/* Options of groups up to this one are about what is watched. */
+#define WATCH_GROUPS 4
 
 static const struct argp_option described[] = {
 	{ 0, 0, 0, 0,
@@ -93,6 +101,7 @@ static const struct argp_option described[] = {
 	{ 0, 0, 0, 0, "Other:", 5 },
 	{ "color", KEY_COLOR, "WHEN", OPTION_ARG_OPTIONAL,
 	  "auto (on terminals, unless NO_COLOR is set), always (the default of WHEN) or never", 5 },
+	{ "json", KEY_JSON, 0, 0, "With check: JSON", 5 },
 	{ "verdicts", KEY_VERDICTS, 0, 0, "Print the table of verdicts and exit", 5 },
 	{ "without", KEY_WITHOUT, "LIST", 0,
 	  "Do without these features of the kernel, as if it were an older one; for tests", 5 },
@@ -101,8 +110,18 @@ static const struct argp_option described[] = {
 	{ 0 },
 };
 
+/* What may come first in place of INTERVAL. */
+static const struct {
+	const char *name;
+	enum command command;
+} subcommands[] = {
+	{ "check", COMMAND_CHECK },
+};
+
 struct parse {
 	struct options *options;
+	const char *subcommand;                 /* its name, or NULL */
+	const struct argp_option *watch_option; /* the first one of WATCH_GROUPS, or NULL */
 	struct failure *why;
 	int err;
 };
@@ -161,10 +180,30 @@ static int parse_without(struct parse *p, const char *list)
 	return err;
 }
 
+static bool parse_subcommand(struct parse *p, const char *text)
+{
+	for (size_t i = 0; i < sizeof(subcommands) / sizeof(subcommands[0]); i++) {
+		if (strcmp(text, subcommands[i].name))
+			continue;
+		p->subcommand = text;
+		p->options->command = subcommands[i].command;
+		return true;
+	}
+	return false;
+}
+
 static int parse_positional(struct parse *p, const char *text, unsigned int position)
 {
+	if (p->options->command == COMMAND_VERDICTS)
+		return failed(p->why, EXIT_USAGE, "too many arguments: '%s' besides --verdicts",
+			      text);
+	if (p->subcommand)
+		return failed(p->why, EXIT_USAGE, "too many arguments: '%s' follows %s", text,
+			      p->subcommand);
 	switch (position) {
 	case 0:
+		if (parse_subcommand(p, text))
+			return 0;
 		if (!parse_seconds(&p->options->interval_ns, text))
 			return 0;
 		return failed(p->why, EXIT_USAGE,
@@ -181,10 +220,32 @@ static int parse_positional(struct parse *p, const char *text, unsigned int posi
 	}
 }
 
+/* Options that are about what is watched mean nothing to a subcommand. */
+static int check_subcommand(struct parse *p)
+{
+	const struct argp_option *option = p->watch_option;
+	const char *name = p->subcommand;
+
+	if (p->options->cmd)
+		return failed(p->why, EXIT_USAGE,
+			      "%s and a command exclude each other: nothing is watched", name);
+	if (option && option->key < KEY_VERDICTS)
+		return failed(p->why, EXIT_USAGE, "-%c is not for %s: nothing is watched",
+			      option->key, name);
+	if (option)
+		return failed(p->why, EXIT_USAGE, "--%s is not for %s: nothing is watched",
+			      option->name, name);
+	return 0;
+}
+
 static int check_together(struct parse *p)
 {
 	const struct options *o = p->options;
 
+	if (p->subcommand)
+		return check_subcommand(p);
+	if (o->json)
+		return failed(p->why, EXIT_USAGE, "--json is only for check so far");
 	if (o->errors && !filter_is_set(&o->filter) && !o->cmd)
 		return failed(p->why, EXIT_USAGE,
 			      "-e (--errors) needs a filter, such as -p or -P: it costs something "
@@ -263,6 +324,9 @@ static int parse_other(struct parse *p, int key, const char *arg, struct argp_st
 	case 'h':
 		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
 		return 0;
+	case KEY_JSON:
+		p->options->json = true;
+		return 0;
 	case KEY_VERDICTS:
 		p->options->command = COMMAND_VERDICTS;
 		return 0;
@@ -274,11 +338,20 @@ static int parse_other(struct parse *p, int key, const char *arg, struct argp_st
 	return ARGP_ERR_UNKNOWN;
 }
 
+static void note_watch_option(struct parse *p, int key)
+{
+	for (const struct argp_option *option = described; option->group; option++)
+		if (option->name && option->key == key && option->group <= WATCH_GROUPS &&
+		    !p->watch_option)
+			p->watch_option = option;
+}
+
 static error_t parse_one(int key, char *arg, struct argp_state *state)
 {
 	struct parse *p = state->input;
 	int err = parse_filter(p, key, arg);
 
+	note_watch_option(p, key);
 	if (err == ARGP_ERR_UNKNOWN)
 		err = parse_other(p, key, arg, state);
 	if (err != -1)
@@ -304,7 +377,7 @@ int options_parse(struct options *options, int argc, char **argv, struct failure
 	static const struct argp argp = {
 		.options = described,
 		.parser = parse_one,
-		.args_doc = "[INTERVAL [COUNT]]\n[INTERVAL] -- COMMAND [ARGUMENT...]",
+		.args_doc = "[INTERVAL [COUNT]]\n[INTERVAL] -- COMMAND [ARGUMENT...]\ncheck",
 		.doc = doc,
 	};
 	struct parse p = { .options = options, .why = why };

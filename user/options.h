@@ -13,6 +13,7 @@
 enum command {
 	COMMAND_WATCH,    /* the default */
 	COMMAND_VERDICTS, /* --verdicts: print the table */
+	COMMAND_CHECK,    /* check: what can be told on this kernel */
 };
 
 struct options {
@@ -23,6 +24,7 @@ struct options {
 	bool errors;           /* -e */
 	bool orderly;          /* -a */
 	bool verbose;          /* -v */
+	bool json;             /* --json */
 	uint32_t without;      /* features of the kernel that are not to be used: enum feature */
 	enum color_when color; /* --color */
 	uint64_t duration_ns;  /* -d, 0 = until a signal */

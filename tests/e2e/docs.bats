@@ -37,6 +37,20 @@ load lib
 	assert_line --partial OVERHEAD
 }
 
+@test "the README and the man page have every subcommand of --help, and what check.schema.json has" {
+	local subcommand
+	for subcommand in $("$TCPWHY" --help | sed -nE 's/^  or:  tcpwhy \[OPTION...\] ([a-z]+).*/\1/p'); do
+		grep -q "^tcpwhy $subcommand " "$TOP/README.md" || fail "the README lacks $subcommand"
+		grep -qF "*tcpwhy* *$subcommand*" "$TOP/user/tcpwhy.8.scd" || fail "the man page lacks $subcommand"
+	done
+	assert_equal "${subcommand-}" check
+	for field in $("$TCPWHY" check --json | sed -nE 's/^  "([a-z_]+)":.*/\1/p'); do
+		[[ $field == version ]] || grep -q "_${field}_" "$TOP/user/tcpwhy.8.scd" || fail "the man page lacks $field"
+	done
+	run grep -c '"const": 1$' "$TOP/user/check.schema.json"
+	assert_output 1
+}
+
 @test "the binary needs no shared object" {
 	run ldd "$TCPWHY"
 	assert_output --partial "not a dynamic executable"

@@ -9,7 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kernel.h"
 #include "options.h"
+
+#define BIT(feature) (UINT32_C(1) << FEATURE_##feature)
 
 #define MAX_ARGS        6
 #define SECOND          1000000000ULL
@@ -47,7 +50,8 @@ struct expected {
 	const char *cmd;    /* its name */
 	const char *filter; /* as people are told */
 	uint32_t pid;
-	bool children, keep, orderly, errors, verbose;
+	bool children, keep, orderly, errors, verbose, json;
+	uint32_t without;
 	enum color_when color;
 	uint64_t duration_ns, interval_ns, count;
 };
@@ -95,6 +99,15 @@ static const struct good {
 	{ { "-aP", "80", "0.25" },
 	  { .orderly = true, .filter = ", port 80", .interval_ns = SECOND / 4 } },
 	{ { "--verdicts" }, { .command = COMMAND_VERDICTS } },
+	{ { "--without", "loop" }, { .without = BIT(loop) } },
+	{ { "--without", "loop,stray-resets", "--without=symbols" },
+	  { .without = BIT(loop) | BIT(stray_resets) | BIT(symbols) } },
+	{ { "check" }, { .command = COMMAND_CHECK } },
+	{ { "check", "--json" }, { .command = COMMAND_CHECK, .json = true } },
+	{ { "--json", "check", "-v" },
+	  { .command = COMMAND_CHECK, .json = true, .verbose = true } },
+	{ { "--without", "reset-reason", "check", "--color=never" },
+	  { .command = COMMAND_CHECK, .without = BIT(reset_reason), .color = COLOR_NEVER } },
 };
 
 static int differs(const char *what, uint64_t seen, uint64_t expected)
@@ -126,6 +139,8 @@ static int options_differ(const struct options *seen, const struct expected *exp
 	       differs("orderly", seen->orderly, expected->orderly) +
 	       differs("errors", seen->errors, expected->errors) +
 	       differs("verbose", seen->verbose, expected->verbose) +
+	       differs("json", seen->json, expected->json) +
+	       differs("without", seen->without, expected->without) +
 	       differs("color", seen->color, expected->color) +
 	       differs("duration_ns", seen->duration_ns, expected->duration_ns) +
 	       differs("interval_ns", seen->interval_ns, expected->interval_ns) +
@@ -275,6 +290,23 @@ static const struct bad {
 	{ { "-p", "1/../1" }, EXIT_USAGE, "PID '1/../1'" },
 	{ { "-p", LONGER_THAN_U64 }, EXIT_USAGE, "PID '" LONGER_THAN_U64 "'" },
 	{ { "-p", BEYOND_PIDS }, EXIT_NO_PROCESS, "PID " BEYOND_PIDS },
+	{ { "--without", "" }, EXIT_USAGE, "feature ''" },
+	{ { "--without", "loop,x" }, EXIT_USAGE, "feature 'x'" },
+	{ { "--json" }, EXIT_USAGE, "--json is only for check" },
+	{ { "--json", "1" }, EXIT_USAGE, "--json is only for check" },
+	{ { "checks" }, EXIT_USAGE, "interval 'checks'" },
+	{ { "1", "check" }, EXIT_USAGE, "count 'check'" },
+	{ { "check", "1" }, EXIT_USAGE, "'1' follows check" },
+	{ { "check", "check" }, EXIT_USAGE, "'check' follows check" },
+	{ { "check", "-a" }, EXIT_USAGE, "-a is not for check" },
+	{ { "-P", "80", "check" }, EXIT_USAGE, "-P is not for check" },
+	{ { "--port=80", "check" }, EXIT_USAGE, "-P is not for check" },
+	{ { "check", "--peer", "::1" }, EXIT_USAGE, "--peer is not for check" },
+	{ { "-d", "1", "-4", "check" }, EXIT_USAGE, "-d is not for check" },
+	{ { "check", "--keep" }, EXIT_USAGE, "--keep is not for check" },
+	{ { "check", "--verdicts" }, EXIT_USAGE, "'check' besides --verdicts" },
+	{ { "--verdicts", "1" }, EXIT_USAGE, "'1' besides --verdicts" },
+	{ { "check", "--", "ls" }, EXIT_USAGE, "check and a command exclude each other" },
 	{ { "-P", "80x", "-p", "x" }, EXIT_USAGE, "port '80x'" }, /* the first is told */
 };
 

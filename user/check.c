@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "check.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "capture.h"
+#include "clock.h"
+
+/* ---- programs ---------------------------------------------------------------------------- */
+
+static const struct {
+	const char *options;
+	bool processes, cgroup, ends, errors;
+} trials[] = {
+	[TRIAL_PLAIN] = { "none" },
+	[TRIAL_ALL] = { "all at once", .processes = true, .cgroup = true, .ends = true,
+			.errors = true },
+	[TRIAL_PROCESSES] = { "-p, --children", .processes = true },
+	[TRIAL_CGROUP] = { "--cgroup", .cgroup = true },
+	[TRIAL_ENDS] = { "-P, -L, -D, --peer, --netns, -4, -6", .ends = true },
+	[TRIAL_ERRORS] = { "-e", .ends = true, .errors = true },
+};
+
+const char *trial_options(enum trial_kind kind)
+{
+	return trials[kind].options;
+}
+
+/* What is filtered by does not matter: nothing comes. */
+static void filter_of_trial(struct filter *f, enum trial_kind kind)
+{
+	memset(f, 0, sizeof(*f));
+	f->pid_count = trials[kind].processes;
+	f->children = trials[kind].processes;
+	if (trials[kind].cgroup)
+		strcpy(f->cgroup, "/");
+	if (trials[kind].ends) {
+		f->ports = PORT_EITHER | PORT_LOCAL | PORT_REMOTE;
+		f->ipv4 = true;
+		f->peer_count = 1;
+		f->netns = 1;
+	}
+}
+
+static void try_programs(struct check *c, enum trial_kind kind)
+{
+	static struct filter filter;
+	struct capture_settings settings = { .filter = &filter, .errors = trials[kind].errors };
+	struct trial *trial = &c->trials[kind];
+	uint64_t started = monotonic_ns();
+
+	filter_of_trial(&filter, kind);
+	trial->tried = true;
+	trial->taken = !capture_try(&c->kernel, &settings, kind == TRIAL_PLAIN, &trial->why);
+	trial->took_ns = monotonic_ns() - started;
+}
+
+static void try_all_programs(struct check *c)
+{
+	try_programs(c, TRIAL_PLAIN);
+	if (c->trials[TRIAL_PLAIN].taken)
+		try_programs(c, TRIAL_ALL);
+	if (!c->trials[TRIAL_ALL].tried || c->trials[TRIAL_ALL].taken)
+		return;
+	for (int kind = TRIAL_ALL + 1; kind < TRIAL_COUNT; kind++)
+		try_programs(c, kind);
+}
+
+/* ---- all of it --------------------------------------------------------------------------- */
+
+void check_collect(struct check *c, const struct options *options)
+{
+	capture_set_verbose(options->verbose);
+	memset(c, 0, sizeof(*c));
+	uname(&c->system);
+	c->uid = geteuid();
+	c->without = options->without;
+	kernel_privileges(c->privileges);
+	kernel_survey(&c->kernel, options->without, c->needs);
+	if (!check_failure(c))
+		try_all_programs(c);
+}
+
+const struct failure *check_failure(const struct check *c)
+{
+	for (int need = 0; need < NEED_COUNT; need++)
+		if (c->needs[need].found == FOUND_NO)
+			return &c->needs[need].why;
+	if (c->trials[TRIAL_PLAIN].tried && !c->trials[TRIAL_PLAIN].taken)
+		return &c->trials[TRIAL_PLAIN].why;
+	return NULL;
+}
+
+unsigned int check_weaker(const struct check *c)
+{
+	static const struct kernel best = { .features = UINT32_MAX };
+	unsigned int n = 0;
+	const char *why;
+
+	for (int v = 0; v < VERDICT_COUNT; v++)
+		n += ladder_reach(&c->kernel, v, &why) != ladder_reach(&best, v, &why);
+	return n;
+}
+
+int check(const struct options *options, struct failure *why)
+{
+	const struct failure *failure;
+	struct check c;
+	int err = 0;
+
+	check_collect(&c, options);
+	if (options->json)
+		err = check_json(stdout, &c);
+	else
+		check_text(stdout, &c, options->verbose);
+	if (err)
+		return failed(why, EXIT_FAILED, "out of memory");
+	if (fflush(stdout) || ferror(stdout))
+		return failed(why, EXIT_OUTPUT, "cannot write to stdout: %s", strerror(errno));
+	failure = check_failure(&c);
+	return failure ? (int)failure->status : EXIT_OK;
+}
