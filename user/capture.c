@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -176,15 +177,34 @@ static void make_functions_static(struct bpf_object *obj)
 	}
 }
 
+/* Up to 5.10 maps count as locked memory; bpf_get_current_task_btf() came with the end of that. */
+static bool lacks_locked_memory(const struct capture *c, int err, struct rlimit *limit)
+{
+	return err == EPERM && !kernel_has(&c->kernel, FEATURE_task_pointer) &&
+	       !getrlimit(RLIMIT_MEMLOCK, limit) && limit->rlim_cur != RLIM_INFINITY;
+}
+
 static int load_skeleton(struct capture *c, struct failure *why)
 {
+	struct rlimit limit;
+	int err;
+
 	if (!kernel_has(&c->kernel, FEATURE_global_pointers))
 		make_functions_static(c->skel->obj);
-	if (tcpwhy__load(c->skel))
+	err = tcpwhy__load(c->skel) ? errno : 0;
+	if (lacks_locked_memory(c, err, &limit))
+		return failed(
+			why, EXIT_PRIVILEGE,
+			"BPF maps count as locked memory before Linux 5.11, and %llu KB are "
+			"allowed: "
+			"raise that (ulimit -l unlimited), or give it CAP_SYS_RESOURCE too, so "
+			"that it does so itself",
+			(unsigned long long)limit.rlim_cur / 1024);
+	if (err)
 		return failed(
 			why, EXIT_KERNEL,
 			"the kernel refused the BPF programs: %s; -v shows the verifier's reason",
-			strerror(errno));
+			strerror(err));
 	return 0;
 }
 

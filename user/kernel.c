@@ -85,6 +85,8 @@ void kernel_privileges(struct privilege privileges[PRIVILEGES])
 		{ CAP_PERFMON, true, "CAP_PERFMON", "to attach them to the kernel" },
 		{ CAP_SYS_ADMIN, false, "CAP_SYS_ADMIN",
 		  "stands for both; to list sockets of other network namespaces" },
+		{ CAP_SYS_RESOURCE, false, "CAP_SYS_RESOURCE",
+		  "to lock memory for BPF maps, before Linux 5.11" },
 		{ CAP_SYSLOG, false, "CAP_SYSLOG",
 		  "for addresses of functions, where kernel.kptr_restrict hides them" },
 	};

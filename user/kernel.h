@@ -62,7 +62,7 @@ struct need_state {
 /* The same, but it tries every feature, and goes on where something is missing. */
 void kernel_survey(struct kernel *k, uint32_t without, struct need_state needs[NEED_COUNT]);
 
-#define PRIVILEGES 4
+#define PRIVILEGES 5
 
 struct privilege {
 	const char *name; /* such as "CAP_BPF" */
