@@ -1,0 +1,66 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The ladders of user/ladder.c: without a feature of the kernel, as on an older one, the next rung tells the same. Where a
+# kernel has not got that rung, there is nothing to test.
+
+load lib
+
+# hooks FEATURES : how each is done on this kernel without these, a line each
+hooks() {
+	"$TCPWHY" --without "$1" check --json |
+		$PYTHON -c 'import json, sys; print(*(hook["how"] for hook in json.load(sys.stdin)["hooks"]), sep="\n")'
+}
+
+# without FEATURES HOW SCENARIO... : the scenarios of deaths.bats pass all the same
+without() {
+	local n=$(($# - 2)) scenarios
+	hooks "$1" | grep -qF "$2" || skip "this kernel offers no $2"
+	scenarios=$(IFS='|' && echo "${*:3}")
+	# not the PATH of bats itself, which has its innards first
+	run env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin BATS_LIB_PATH="$BATS_LIB_PATH" TEST_SLOWDOWN="${TEST_SLOWDOWN:-1}" TEST_QUICK=1 \
+		TEST_WITHOUT="$1" bats --tap -f "^($scenarios):" "$TOP/tests/e2e/deaths.bats"
+	assert_success
+	assert_equal "$(grep -cE '^ok [0-9]+ ' <<<"$output") passed: $output" "$n passed: $output"
+}
+
+@test "who called tells of handshakes that were reset, where there is no reason" {
+	without reset-reason "tcp_check_req() on the kernel's stack" accept-overflow-reset server-restarted
+}
+
+@test "the queue tells of handshakes that were reset, where there is neither a reason nor a symbol" {
+	without reset-reason,symbols "from the accept queue" accept-overflow-reset server-restarted
+}
+
+@test "kfree_skb tells of full queues, where it gives another reason" {
+	without overflow-reason,fentry-listeners,kprobe-listeners "less what kfree_skb tells" \
+		accept-overflow-syn accept-overflow-ack accept-overflow-reset
+}
+
+@test "fentry tells of full queues, where kfree_skb names no socket" {
+	without drop-socket "fentry of tcp_conn_request()" accept-overflow-syn accept-overflow-ack accept-overflow-reset
+}
+
+@test "kprobes tell of full queues, where there is no fentry" {
+	without drop-socket,fentry-listeners "kprobe of tcp_conn_request()" \
+		accept-overflow-syn accept-overflow-ack accept-overflow-reset
+}
+
+@test "sk_drops tells of full queues, where there is nothing else" {
+	without drop-socket,fentry-listeners,kprobe-listeners "sk_drops while a queue is full" \
+		accept-overflow-syn accept-overflow-reset
+}
+
+@test "fentry tells of resets without a connection, where tcp_send_reset does not" {
+	without stray-resets "fentry of tcp_v4_send_reset()" refused peer-forgot half-closed-reuse
+}
+
+@test "kprobes tell of resets without a connection, where there is no fentry" {
+	without stray-resets,fentry-resets "kprobe of tcp_v4_send_reset()" refused peer-forgot half-closed-reuse
+}
+
+@test "helpers that an older kernel does not have are not needed" {
+	without task-pointer,file-socket,socket-storage,global-pointers,loop,cgroup-iterator,retransmit-error \
+		"the sockets of each namespace" \
+		unread-data process-killed retransmit-timeout half-closed-reuse listener-closed accept-overflow-ack
+}
