@@ -136,10 +136,21 @@ static int set_filter(struct capture *c, const struct filter *f)
 	return 0;
 }
 
+/*
+ * libbpf 1.1 looks for types that this kernel lacks in its modules too, and fails if it may not:
+ * that takes CAP_SYS_ADMIN. It does not if it is told where the kernel's BTF is.
+ */
+static const char *btf_to_name(const struct capture *c)
+{
+	return kernel_is_admin() ? NULL : c->kernel.btf_file;
+}
+
 static int open_skeleton(struct capture *c, const struct capture_settings *settings,
 			 struct failure *why)
 {
-	c->skel = tcpwhy__open();
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = btf_to_name(c));
+
+	c->skel = tcpwhy__open_opts(&opts);
 	if (!c->skel)
 		return failed(why, EXIT_FAILED, "cannot open the BPF programs: %s",
 			      strerror(errno));

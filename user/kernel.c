@@ -74,6 +74,11 @@ static bool have(uint64_t mask, int capability)
 	return mask >> capability & 1;
 }
 
+bool kernel_is_admin(void)
+{
+	return have(capabilities(), CAP_SYS_ADMIN);
+}
+
 void kernel_privileges(struct privilege privileges[PRIVILEGES])
 {
 	static const struct {
@@ -84,7 +89,8 @@ void kernel_privileges(struct privilege privileges[PRIVILEGES])
 		{ CAP_BPF, true, "CAP_BPF", "to load BPF programs" },
 		{ CAP_PERFMON, true, "CAP_PERFMON", "to attach them to the kernel" },
 		{ CAP_SYS_ADMIN, false, "CAP_SYS_ADMIN",
-		  "stands for both; to list sockets of other network namespaces" },
+		  "stands for both; to list sockets of other network namespaces; for kprobes, "
+		  "where kernel.perf_event_paranoid is 3" },
 		{ CAP_SYS_RESOURCE, false, "CAP_SYS_RESOURCE",
 		  "to lock memory for BPF maps, before Linux 5.11" },
 		{ CAP_SYSLOG, false, "CAP_SYSLOG",
