@@ -484,6 +484,8 @@ static inline __attribute__((always_inline)) _Bool is_likely(const struct facts 
 {
 	if (verdict == VERDICT_backlog_reset || verdict == VERDICT_out_of_memory)
 		return 1;
+	if (has(f, FACT_INFERRED))
+		return 1;
 	return was_reset(f) && verdict != VERDICT_reset_after_close &&
 	       (!has(f, FACT_TSTAMP_OK) || f->state == ST_SYN_RECV);
 }

@@ -66,6 +66,7 @@ enum fact_flag {
 	FACT_ABORT_OVERFLOW = 1 << 21, /* net.ipv4.tcp_abort_on_overflow is 1 */
 	FACT_EMBRYONIC = 1 << 22, /* reset reason INVALID_SYN: tcp_check_req() gave up a request */
 	FACT_SYN_QUEUE_FULL = 1 << 23, /* requests >= sk_max_ack_backlog, reqsk_queue_is_full() */
+	FACT_INFERRED = 1 << 25,       /* the kernel offers nothing that says so: likely only */
 	/* of the call */
 	FACT_SENDING = 1 << 24, /* it was to send; else to receive */
 };

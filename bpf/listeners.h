@@ -328,6 +328,12 @@ static __always_inline void look_for_cookies(const struct sock *sk, struct liste
 	report_listener(sk, l, &facts, NULL, 1);
 }
 
+/* Does kfree_skb tell enough to know which of sk_drops were SYNs? Else that is inferred. */
+static __always_inline bool drops_are_told(void)
+{
+	return offers(drop_socket) && offers(overflow_reason);
+}
+
 /* What else sk_drops may count where kfree_skb doesn't tell: RSTs that end handshakes, for one. */
 static __always_inline bool drops_are_syns(const struct facts *f)
 {
@@ -349,6 +355,7 @@ static __always_inline void look_at_drops(const struct sock *sk, struct listener
 	if (sure <= (__s32)l->reported)
 		return;
 	facts_of_listener(&facts, sk, EVENT_SYN_DROP);
+	facts.flags |= FLAG_IF(!drops_are_told(), FACT_INFERRED);
 	if (l->full_ns || filled_at(sk) >= l->looked_ns)
 		facts.flags |= FACT_QUEUE_FULL;
 	if (l->syn_full || syn_queue_is_full(sk))

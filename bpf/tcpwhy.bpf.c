@@ -267,6 +267,7 @@ static __always_inline void on_reset_by_listener(const struct sock *sk, const st
 	count(COUNT_RESETS_SENT, 1);
 	facts_of_listener(&facts, sk, EVENT_RESET);
 	facts.flags |= seg.flags | FLAG_IF(embryonic, FACT_EMBRYONIC);
+	facts.flags |= FLAG_IF(!offers(reset_reason) && !offers(symbols), FACT_INFERRED);
 	if (l && embryonic && !offers(drop_socket))
 		__sync_fetch_and_add(&l->accounted, drops_of_given_up(&facts));
 	report_listener(sk, l, &facts, &seg, 1);
@@ -500,7 +501,7 @@ static __always_inline void on_drop(const struct sk_buff *skb, int reason, const
 	facts_of_listener(&facts, sk, EVENT_ACK_DROP);
 	if (facts.flags & FACT_ABORT_OVERFLOW && overflow)
 		return; /* answered by an RST, and seen there */
-	facts.flags |= seg.flags;
+	facts.flags |= seg.flags | FLAG_IF(!drops_are_told(), FACT_INFERRED);
 	if (pass_at_listener(sk, l, &seg.tuple))
 		report_listener(sk, l, &facts, &seg, 1);
 }

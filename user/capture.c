@@ -14,6 +14,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "kernel_btf.h"
 #include "ladder.h"
 #include "netns.h"
 #include "tcpwhy.skel.h"
@@ -214,8 +215,11 @@ static int load_skeleton(struct capture *c, struct failure *why)
 	if (err)
 		return failed(
 			why, EXIT_KERNEL,
-			"the kernel refused the BPF programs: %s; -v shows the verifier's reason",
-			strerror(err));
+			"the kernel refused the BPF programs: %s; -v shows the verifier's reason%s",
+			strerror(err),
+			kernel_btf_given() ? "; --btf must be of the kernel that runs, and that "
+					     "one built with CONFIG_DEBUG_INFO_BTF=y"
+					   : "");
 	return 0;
 }
 

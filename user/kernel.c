@@ -17,6 +17,8 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "kernel_btf.h"
+
 #define BIT(feature) (UINT32_C(1) << FEATURE_##feature)
 
 /* ---- names ------------------------------------------------------------------------------- */
@@ -127,14 +129,8 @@ static int check_privileges(struct failure *why)
 
 static int check_btf(struct btf **btf, struct failure *why)
 {
-	*btf = btf__load_vmlinux_btf();
-	if (*btf)
-		return 0;
-	return failed(
-		why, EXIT_NO_BTF,
-		"kernel %s has no BTF: /sys/kernel/btf/vmlinux cannot be read (%s); boot a kernel "
-		"built with CONFIG_DEBUG_INFO_BTF=y (every Debian kernel since 5.10 is)",
-		release(), strerror(errno));
+	*btf = kernel_btf_load(why);
+	return *btf ? 0 : -1;
 }
 
 /* btf_trace_NAME is a typedef of a pointer to the function that a probe is; 0 if there is none. */
@@ -392,8 +388,6 @@ static bool find_check_req(struct kernel *k)
 
 /* ---- all of it --------------------------------------------------------------------------- */
 
-#define BTF_FILE "/sys/kernel/btf/vmlinux"
-
 /* Those that no BTF tells. */
 static const uint32_t tried = BIT(fentry_resets) | BIT(kprobe_resets) | BIT(fentry_listeners) |
 			      BIT(kprobe_listeners) | BIT(fexit_calls) | BIT(symbols);
@@ -403,7 +397,7 @@ static const uint32_t all_features = (UINT32_C(1) << FEATURE_COUNT) - 1;
 static void read_btf(struct kernel *k, const struct btf *btf)
 {
 	btf__raw_data(btf, &k->btf_size);
-	k->btf_file = access(BTF_FILE, R_OK) ? NULL : BTF_FILE;
+	k->btf_file = kernel_btf_path();
 	k->features = features_of_btf(btf);
 	k->recvmsg_args = function_args(btf, "tcp_recvmsg");
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "check.h"
+#include "kernel_btf.h"
 #include "options.h"
 #include "render_text.h"
 #include "terminal.h"
@@ -31,6 +32,7 @@ int main(int argc, char **argv)
 
 	if (!status) {
 		terminal_set_colors(options.color);
+		kernel_btf_use(options.btf);
 		status = commands[options.command](&options, &why);
 	}
 	if (status >= 0)

@@ -59,6 +59,7 @@ enum {
 	KEY_KEEP,
 	KEY_COLOR,
 	KEY_JSON,
+	KEY_BTF,
 	KEY_WITHOUT
 };
 
@@ -103,6 +104,11 @@ static const struct argp_option described[] = {
 	  "auto (on terminals, unless NO_COLOR is set), always (the default of WHEN) or never", 5 },
 	{ "json", KEY_JSON, 0, 0, "With check: JSON", 5 },
 	{ "verdicts", KEY_VERDICTS, 0, 0, "Print the table of verdicts and exit", 5 },
+	{ "btf", KEY_BTF, "FILE", 0,
+	  "The BTF of this kernel, where /sys/kernel/btf/vmlinux cannot be read: a copy of it, or "
+	  "a "
+	  "vmlinux",
+	  5 },
 	{ "without", KEY_WITHOUT, "LIST", 0,
 	  "Do without these features of the kernel, as if it were an older one; for tests", 5 },
 	{ "verbose", 'v', 0, 0, "libbpf's messages, and more figures in the summary", 5 },
@@ -318,6 +324,9 @@ static int parse_other(struct parse *p, int key, const char *arg, struct argp_st
 		return parse_color(p, arg);
 	case 'v':
 		p->options->verbose = true;
+		return 0;
+	case KEY_BTF:
+		p->options->btf = arg;
 		return 0;
 	case KEY_WITHOUT:
 		return parse_without(p, arg);

@@ -25,6 +25,7 @@ struct options {
 	bool orderly;          /* -a */
 	bool verbose;          /* -v */
 	bool json;             /* --json */
+	const char *btf;       /* --btf: a file, or NULL */
 	uint32_t without;      /* features of the kernel that are not to be used: enum feature */
 	enum color_when color; /* --color */
 	uint64_t duration_ns;  /* -d, 0 = until a signal */

@@ -349,8 +349,33 @@ peer-aborted	python3	1"
 		"mount -t tmpfs none /sys/kernel/btf && exec '$TCPWHY' -d 1"
 	assert_failure 4
 	assert_output ""
-	assert_regex "$stderr" "^tcpwhy: kernel $KERNEL has no BTF: .*CONFIG_DEBUG_INFO_BTF=y[^
+	assert_regex "$stderr" "^tcpwhy: kernel $KERNEL has no BTF: .*No such file.*CONFIG_DEBUG_INFO_BTF=y.*--btf.*linux-image-$KERNEL-dbg[^
 ]*$"
+}
+
+# hidden_btf ARGS... : tcpwhy where the kernel's BTF cannot be read
+hidden_btf() {
+	run --separate-stderr unshare --mount sh -c 'mount -t tmpfs none /sys/kernel/btf && exec "$@"' sh "$TCPWHY" "$@"
+}
+
+@test "--btf gives the kernel's BTF where it cannot be read" {
+	cp /sys/kernel/btf/vmlinux "$BATS_TEST_TMPDIR/btf"
+	hidden_btf --btf "$BATS_TEST_TMPDIR/btf" -d 0.1 -p $$
+	assert_success
+	assert_regex "$stderr" "tcpwhy: in 0\.[0-9] s: 0 deaths"
+}
+
+@test "--btf names a file without BTF, with status 4" {
+	local file
+	echo nothing >"$BATS_TEST_TMPDIR/text"
+	head -c 100000 /sys/kernel/btf/vmlinux >"$BATS_TEST_TMPDIR/half"
+	for file in text half none; do
+		hidden_btf --btf "$BATS_TEST_TMPDIR/$file" -d 0.1
+		assert_failure 4
+		assert_output ""
+		assert_regex "$stderr" "^tcpwhy: no BTF can be read from $BATS_TEST_TMPDIR/$file: [A-Z][^
+]*$"
+	done
 }
 
 # with_btf SED : a kernel whose BTF was changed so

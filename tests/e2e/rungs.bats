@@ -6,6 +6,11 @@
 
 load lib
 
+teardown() {
+	kill_tcpwhy
+	remove_netns
+}
+
 # hooks FEATURES : how each is done on this kernel without these, a line each
 hooks() {
 	"$TCPWHY" --without "$1" check --json |
@@ -49,6 +54,15 @@ without() {
 @test "sk_drops tells of full queues, where there is nothing else" {
 	without drop-socket,fentry-listeners,kprobe-listeners "sk_drops while a queue is full" \
 		accept-overflow-syn accept-overflow-reset
+}
+
+@test "what is inferred for want of anything better is said to be likely" {
+	make_netns
+	TEST_WITHOUT=drop-socket,fentry-listeners,kprobe-listeners start_tcpwhy -P 7300
+	in_netns $PYTHON "$TOP/tests/e2e/peers.py" run accept-overflow-syn -n $N -p 7300
+	stop_tcpwhy
+	assert_equal "$(said_by_counters | grep '^accept-overflow	')" "accept-overflow	$N"
+	assert_equal "$(grep ' accept-overflow ' "$OUT" | grep -cv 'likely: ')" 0
 }
 
 @test "fentry tells of resets without a connection, where tcp_send_reset does not" {

@@ -1229,6 +1229,17 @@ static void expect_likely(const struct facts *f, int likely)
 		 likely ? "read" : "likely", likely ? "likely" : "read");
 }
 
+static void what_an_older_kernel_does_not_say_is_likely(void **state)
+{
+	struct facts f = { .event = EVENT_SYN_DROP, .flags = FACT_QUEUE_FULL };
+
+	(void)state;
+	expect_likely(&f, 0);
+	f.flags |= FACT_INFERRED;
+	expect_verdict(&f, VERDICT_accept_overflow);
+	expect_likely(&f, 1);
+}
+
 static void only_resets_and_exclusion_are_likely(void **state)
 {
 	(void)state;
@@ -1913,6 +1924,7 @@ int main(void)
 		cmocka_unit_test(without_timestamps_the_origin_is_inferred),
 		cmocka_unit_test(without_timestamps_a_half_closed_write_is_still_one),
 		cmocka_unit_test(only_resets_and_exclusion_are_likely),
+		cmocka_unit_test(what_an_older_kernel_does_not_say_is_likely),
 		cmocka_unit_test(origin_of_a_reset_without_timestamps_is_likely),
 		cmocka_unit_test(refused_needs_a_segment),
 		cmocka_unit_test(connect_timeout_after_icmp_is_unreachable),

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "kernel_btf.h"
+
+#include <errno.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <bpf/libbpf.h>
+
+#define SHOWN_BY_KERNEL "/sys/kernel/btf/vmlinux"
+
+static const char *given;
+
+void kernel_btf_use(const char *path)
+{
+	given = path;
+}
+
+bool kernel_btf_given(void)
+{
+	return given;
+}
+
+const char *kernel_btf_path(void)
+{
+	if (given)
+		return given;
+	return access(SHOWN_BY_KERNEL, R_OK) ? NULL : SHOWN_BY_KERNEL;
+}
+
+/*
+ * libbpf asks itself for the kernel's BTF, and has no option for where it is: the linker puts this
+ * in between (--wrap).
+ */
+struct btf *__real_btf__load_vmlinux_btf(void);
+struct btf *__wrap_btf__load_vmlinux_btf(void);
+
+struct btf *__wrap_btf__load_vmlinux_btf(void)
+{
+	return given ? btf__parse(given, NULL) : __real_btf__load_vmlinux_btf();
+}
+
+static int no_btf(int err, struct failure *why)
+{
+	struct utsname name;
+	const char *release = uname(&name) ? "?" : name.release;
+	char reason[128];
+
+	libbpf_strerror(err, reason, sizeof(reason));
+	if (given)
+		return failed(why, EXIT_NO_BTF,
+			      "no BTF can be read from %s: %s; give a copy of " SHOWN_BY_KERNEL
+			      ", or a vmlinux with a section .BTF, of kernel %s",
+			      given, reason, release);
+	if (access(SHOWN_BY_KERNEL, R_OK))
+		libbpf_strerror(errno, reason, sizeof(reason));
+	return failed(why, EXIT_NO_BTF,
+		      "kernel %s has no BTF: " SHOWN_BY_KERNEL " cannot be read (%s); boot a "
+		      "kernel built with CONFIG_DEBUG_INFO_BTF=y (every Debian kernel since 5.10 "
+		      "is); if only the file is missing here, give a copy of it with --btf, or "
+		      "vmlinux-%s of the package linux-image-%s-dbg",
+		      release, reason, release, release);
+}
+
+struct btf *kernel_btf_load(struct failure *why)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+
+	if (!btf)
+		no_btf(errno, why);
+	return btf;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where the kernel's types are: in /sys/kernel/btf/vmlinux, or in a file that the user gives, for
+ * where that cannot be read (a container without /sys, for one). It must be that of this very
+ * kernel: libbpf finds fields by it, and the kernel looks up tracepoints by its numbers.
+ */
+#ifndef TCPWHY_KERNEL_BTF_H
+#define TCPWHY_KERNEL_BTF_H
+
+#include <stdbool.h>
+
+#include <bpf/btf.h>
+
+#include "failure.h"
+
+/* --btf: from now on for us and for libbpf. NULL: the kernel's own. Before any thread starts. */
+void kernel_btf_use(const char *path);
+
+bool kernel_btf_given(void);
+
+/* What is used now; NULL if it is not where the kernel shows it. */
+const char *kernel_btf_path(void);
+
+/* To be freed with btf__free(); NULL and *why, EXIT_NO_BTF, if there is none. */
+struct btf *kernel_btf_load(struct failure *why);
+
+#endif
