@@ -43,8 +43,8 @@ start_redis_and_client() {
 	feed CLIENT ping
 	says CLIENT Error
 	assert_seen <<-END
-		half-closed-reuse  redis-cli[$CLIENT]  10.77.1.1:any -> 10.77.1.2:$PORT  peer had closed; wrote 14 bytes @([5-9]?? ms|[12].?? s) later, answered by RST
-		& late-data-time-wait  redis-server[$REDIS]  10.77.1.2:$PORT -> 10.77.1.1:any  RST sent in answer to 14 bytes; closed @(# ms|#.# s) before; the process was killed by signal 9 (Killed)
+		half-closed-reuse  redis-cli[$CLIENT]  10.77.1.1:any -> 10.77.1.2:$PORT  peer @(had closed|closed after #.# s of silence); wrote 14 bytes @([5-9]?? ms|[12].?? s) later, answered by RST
+		& late-data-time-wait  redis-server[$REDIS]  10.77.1.2:$PORT -> 10.77.1.1:any  RST sent in answer to 14 bytes; closed @(# ms|#.# s) before@(|, after #.# s of silence); the process was killed by signal 9 (Killed)
 	END
 }
 
@@ -57,8 +57,8 @@ start_redis_and_client() {
 	feed CLIENT ping
 	says CLIENT Error
 	assert_seen <<-END
-		half-closed-reuse  redis-cli[$CLIENT]  10.77.1.1:any -> 10.77.1.2:$PORT  peer had closed; wrote 14 bytes @([5-9]?? ms|[12].?? s) later, answered by RST
-		& late-data-time-wait  redis-server[$REDIS]  10.77.1.2:$PORT -> 10.77.1.1:any  RST sent in answer to 14 bytes; closed @(# ms|#.# s) before; the process exited with status 0
+		half-closed-reuse  redis-cli[$CLIENT]  10.77.1.1:any -> 10.77.1.2:$PORT  peer @(had closed|closed after #.# s of silence); wrote 14 bytes @([5-9]?? ms|[12].?? s) later, answered by RST
+		& late-data-time-wait  redis-server[$REDIS]  10.77.1.2:$PORT -> 10.77.1.1:any  RST sent in answer to 14 bytes; closed @(# ms|#.# s) before@(|, after #.# s of silence); the process exited with status 0
 	END
 }
 
@@ -71,8 +71,8 @@ start_redis_and_client() {
 	feed CLIENT ping
 	says CLIENT Error
 	assert_seen <<-END
-		half-closed-reuse  redis-cli[$CLIENT]  10.77.1.1:any -> 10.77.1.2:$PORT  peer had closed; wrote 14 bytes @([5-9]?? ms|[12].?? s) later, answered by RST
-		& late-data-time-wait  redis-server[$REDIS]  10.77.1.2:$PORT -> 10.77.1.1:any  RST sent in answer to 14 bytes; closed @(# ms|#.# s) before; the process was killed by signal 11 (Segmentation fault)
+		half-closed-reuse  redis-cli[$CLIENT]  10.77.1.1:any -> 10.77.1.2:$PORT  peer @(had closed|closed after #.# s of silence); wrote 14 bytes @([5-9]?? ms|[12].?? s) later, answered by RST
+		& late-data-time-wait  redis-server[$REDIS]  10.77.1.2:$PORT -> 10.77.1.1:any  RST sent in answer to 14 bytes; closed @(# ms|#.# s) before@(|, after #.# s of silence); the process was killed by signal 11 (Segmentation fault)
 	END
 }
 
@@ -124,8 +124,8 @@ start_redis_and_client() {
 	feed CLIENT 'SELECT "second";'
 	says CLIENT ERROR
 	assert_seen <<-END
-		half-closed-reuse  mariadb[$CLIENT]  10.77.1.1:any -> 10.77.1.2:$PORT  peer had closed; wrote 20 bytes @([5-9]?? ms|[12].?? s) later, answered by RST
-		& late-data-time-wait  mariadbd[$MARIADB]  10.77.1.2:$PORT -> 10.77.1.1:any  RST sent in answer to 20 bytes; closed @(# ms|#.# s) before; the process was killed by signal 11 (Segmentation fault)
+		half-closed-reuse  mariadb[$CLIENT]  10.77.1.1:any -> 10.77.1.2:$PORT  peer @(had closed|closed after #.# s of silence); wrote 20 bytes @([5-9]?? ms|[12].?? s) later, answered by RST
+		& late-data-time-wait  mariadbd[$MARIADB]  10.77.1.2:$PORT -> 10.77.1.1:any  RST sent in answer to 20 bytes; closed @(# ms|#.# s) before@(|, after #.# s of silence); the process was killed by signal 11 (Segmentation fault)
 	END
 }
 
@@ -187,8 +187,8 @@ closed-here	1"
 	wait_sockets 0 server established "( sport = :$PORT )"
 	wait_sockets 0 server close-wait "( sport = :$PORT )"
 	assert_seen <<-END
-		half-closed-reuse  redis-server[$REDIS]  10.77.1.2:$PORT -> 10.77.1.1:any  peer had closed; wrote 5 bytes @([5-9]?? ms|[12].?? s) later, answered by RST
-		& late-data-time-wait  redis-cli[$CLIENT]  10.77.1.1:any -> 10.77.1.2:$PORT  RST sent in answer to 5 bytes; closed @(# ms|#.# s) before; the process was killed by signal 9 (Killed)
+		half-closed-reuse  redis-server[$REDIS]  10.77.1.2:$PORT -> 10.77.1.1:any  peer @(had closed|closed after #.# s of silence); wrote 5 bytes @([5-9]?? ms|[12].?? s) later, answered by RST
+		& late-data-time-wait  redis-cli[$CLIENT]  10.77.1.1:any -> 10.77.1.2:$PORT  RST sent in answer to 5 bytes; closed @(# ms|#.# s) before@(|, after #.# s of silence); the process was killed by signal 9 (Killed)
 	END
 }
 

@@ -112,7 +112,7 @@ teardown() {
 	start CURL client curl -sS -o /dev/null --limit-rate 1k "http://10.77.1.2:$PORT/big"
 	wait_sockets 1 server established "( sport = :$PORT )"
 	pause "$CURL"
-	wait_for 20 window_closed
+	wait_for 60 window_closed
 	watch
 	rules client "tcp sport $PORT drop"
 	wait_sockets 0 server established "( sport = :$PORT )"
