@@ -96,7 +96,7 @@ test-vm: setup-vm ## the end-to-end tests under other kernels, in qemu (KERNEL=6
 	$(Q)$(MAKE) --no-print-directory tcpwhy
 	$(Q)tests/vm/run.sh $(KERNEL)
 
-test-vm-quick: setup-vm ## the same of each scenario of deaths.bats over one family of addresses: some six minutes a kernel
+test-vm-quick: setup-vm ## the same of each scenario of deaths.bats over one family of addresses: five to eight minutes a kernel
 	$(Q)$(MAKE) --no-print-directory tcpwhy
 	$(Q)TEST_QUICK=1 tests/vm/run.sh $(KERNEL)
 

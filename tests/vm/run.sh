@@ -6,7 +6,7 @@
 #     tests/vm/run.sh [RELEASE...]     without any, all that can be had
 #
 # TESTS are the files to run there, or what tests/run.sh takes (e2e). With TEST_QUICK=1 these are tests/e2e/deaths.bats, and
-# each of its scenarios is played over one family instead of three, by turns: five or six minutes a kernel. What is said under
+# each of its scenarios is played over one family instead of three, by turns: five to eight minutes a kernel. What is said under
 # each kernel is kept in $VM_CACHE/results, and the table beside it, in table.md; of another architecture, VM_ARCH, in a
 # directory named after it. Exit status 0 only if nothing failed.
 
