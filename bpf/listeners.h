@@ -18,6 +18,8 @@
 #include "emit.h"
 #include "filter.h"
 
+#define EEXIST 17
+
 const volatile bool hook_syns = false; /* on_syn() is called; else sk_drops tells */
 
 /* For want of room in which queue a SYN was dropped. */
@@ -42,10 +44,12 @@ struct listener {
 /* By the address of the socket; the entry goes when it stops to listen. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 8192);
+	__uint(max_entries, 16384);
 	__type(key, __u64);
 	__type(value, struct listener);
 } listeners SEC(".maps");
+
+__u32 listeners_unseen = 0; /* those for which there was no room */
 
 /* What the children of a listener, of its namespace and port, tell of its accept queue. */
 struct queue_history {
@@ -161,10 +165,14 @@ static __always_inline struct listener *add_listener(const struct sock *sk)
 {
 	__u64 address = (__u64)sk;
 	struct listener fresh = {}, *l;
+	long err;
 
 	if (!pass_netns(sk))
 		return NULL;
-	if (bpf_map_update_elem(&listeners, &address, &fresh, BPF_NOEXIST))
+	err = bpf_map_update_elem(&listeners, &address, &fresh, BPF_NOEXIST);
+	if (err && err != -EEXIST)
+		__sync_fetch_and_add(&listeners_unseen, 1);
+	if (err)
 		return NULL;
 	l = find_listener(sk);
 	if (l) {

@@ -32,6 +32,7 @@ struct capture {
 	struct capture_sink sink;
 	uint64_t rejected;
 	bool queue_filled;
+	bool unseen_said;
 	int cpus;
 };
 
@@ -509,9 +510,23 @@ void capture_drain(struct capture *c)
 
 /* ---- listeners --------------------------------------------------------------------------- */
 
+/* Said once. */
+static void say_unseen_listeners(struct capture *c)
+{
+	if (c->unseen_said || !c->skel->bss->listeners_unseen)
+		return;
+	fprintf(stderr,
+		"tcpwhy: more than %u sockets listen: overflows of the others are not seen; -L, -P "
+		"and -p do not help, --netns does\n",
+		bpf_map__max_entries(c->skel->maps.listeners));
+	c->unseen_said = true;
+}
+
 int capture_look_at_listeners(struct capture *c, bool last)
 {
 	int err;
+
+	say_unseen_listeners(c);
 
 	c->queue_filled = false;
 	c->skel->bss->last_look = last;

@@ -201,3 +201,24 @@ queue_is() {
 	assert_equal "$(said_by_lines)" "accept-overflow	server	$N
 connect-abandoned	client	$N"
 }
+
+# Listens on so many addresses until its stdin ends.
+listen_on_many() {
+	in_netns $PYTHON -c '
+import resource, socket, sys
+n = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_NOFILE, (n + 64, n + 64))
+sockets = [socket.create_server((f"127.{1 + i // 65025}.{1 + i // 255 % 255}.{i % 255}", 7100)) for i in range(n)]
+print("listening", flush=True)
+sys.stdin.read()' "$1"
+}
+
+@test "listeners for which there is no room are said" {
+	coproc MANY { listen_on_many 16385 3>&-; }
+	local answer
+	read -r -t $((20 * ${TEST_SLOWDOWN:-1})) answer <&"${MANY[0]}"
+	assert_equal "$answer" listening
+	start_tcpwhy -P 7100
+	wait_for 5 grep -q '^tcpwhy: more than 16384 sockets listen' "$ERR"
+	stop_tcpwhy
+}
