@@ -245,7 +245,8 @@ static struct facts any_death(void)
 		.event = EVENT_DEATH,
 		.state = next_random() % (ST_CLOSING + 1),
 		.err = one_of(errors, ARRAY_SIZE(errors)),
-		.flags = next_random() & (next_random() | FACT_TSTAMP_OK),
+		/* on a kernel that says all it can */
+		.flags = next_random() & (next_random() | FACT_TSTAMP_OK) & ~FACT_INFERRED,
 		.shutdown = next_random() & 1 ? SHUT_BOTH : 0,
 		.unacked = one_of(few, ARRAY_SIZE(few)),
 		.probes_out = one_of(few, 2),
