@@ -9,10 +9,12 @@
 #include "clock.h"
 #include "pair.h"
 
-#define ROOM           8192 /* entries waiting and remembered, a power of two */
-#define BUCKETS        4096 /* of the table that finds the other end, a power of two */
-#define CHAIN          64   /* of them, so many at most are looked at: nobody must make us slow */
-#define PATIENCE       10000000 /* ns: longer than the other end's evidence, or an amendment, takes */
+#define ROOM     8192     /* entries waiting and remembered, a power of two */
+#define BUCKETS  4096     /* of the table that finds the other end, a power of two */
+#define CHAIN    64       /* of them, so many at most are looked at: nobody must make us slow */
+#define PATIENCE 10000000 /* ns: longer than the other end's evidence takes */
+#define LATE_PATIENCE                                                                              \
+	50000000 /* ns: longer than an amendment takes, on a virtual CPU that pauses */
 #define OWNER_PATIENCE 50000000 /* ns: from the first search for an owner until it is given up */
 #define SEARCH_AGAIN   10000000 /* ns: meanwhile; it may be on its way to another process */
 #define SEARCH_REST    3        /* after a search, rest so many times as long as it took */
@@ -276,7 +278,7 @@ static uint64_t complete_at(const struct entry *entry)
 {
 	if (entry->wants_owner)
 		return entry->give_up;
-	return entry->amendable ? entry->since + PATIENCE : 0;
+	return entry->amendable ? entry->since + LATE_PATIENCE : 0;
 }
 
 /* What the other end waits for is waited for here too, since it is shown. */

@@ -16,7 +16,8 @@
 #include "settle.h"
 
 #define MS       1000000ULL
-#define PATIENCE (10 * MS)         /* that anything waits for late data, or for its other end */
+#define PATIENCE (10 * MS)         /* that anything waits for its other end */
+#define LATE     (50 * MS)         /* that what late data may replace waits for it */
 #define LONGEST  (50 * MS)         /* from the first search until an owner is given up */
 #define AGAIN    (10 * MS)         /* from one search to the next */
 #define NOBODYS  0xffffffffffffULL /* an inode: sockets have 32 bits */
@@ -626,9 +627,9 @@ static void death_that_late_data_may_replace_waits_for_it(void **state)
 	add(b, closed_here(2), MS);
 	add_other_end(b, reset_after_close(1), MS);
 	add_other_end(b, closed_here(2), MS);
-	settle_hand_over(b->settle, MS + PATIENCE - 1, 0);
+	settle_hand_over(b->settle, MS + LATE - 1, 0);
 	expect_number(b->n, 0);
-	settle_hand_over(b->settle, MS + PATIENCE, 0);
+	settle_hand_over(b->settle, MS + LATE, 0);
 	expect_number(b->n, 4);
 	expect_verdict_seen(b, 0, VERDICT_reset_after_close);
 	expect_verdict_seen(b, 1, VERDICT_closed_here);
@@ -703,9 +704,9 @@ static void late_data_does_not_reach_what_was_handed_over(void **state)
 	struct bench *b = *state;
 
 	add(b, reset_after_close(1), MS);
-	settle_hand_over(b->settle, MS + PATIENCE, 0);
-	add(b, late_data(1), MS + PATIENCE);
-	settle_hand_over(b->settle, MS + PATIENCE, 1);
+	settle_hand_over(b->settle, MS + LATE, 0);
+	add(b, late_data(1), MS + LATE);
+	settle_hand_over(b->settle, MS + LATE, 1);
 	expect_number(b->n, 2);
 	expect_verdict_seen(b, 0, VERDICT_reset_after_close);
 	expect_verdict_seen(b, 1, VERDICT_late_data);
