@@ -72,7 +72,7 @@ static __always_inline void on_death(struct tcp_sock *tp, int state)
  * RST had come (or as an orderly end, where the data came with the ACK of our FIN), then sends the
  * RST and comes here. So the verdict that was counted a moment ago is taken back.
  */
-static __always_inline void on_late_data(struct tcp_sock *tp, struct sk_buff *skb)
+static __noinline void on_late_data(struct tcp_sock *tp, struct sk_buff *skb)
 {
 	struct facts facts = {}, death;
 	int judgement, taken_back;
@@ -254,8 +254,8 @@ static __always_inline __u32 drops_of_given_up(const struct facts *f)
 	return f->flags & FACT_QUEUE_FULL && !(f->flags & FACT_SEG_SYN) ? 2 : 1;
 }
 
-static __always_inline void on_reset_by_listener(const struct sock *sk, const struct sk_buff *skb,
-						 bool embryonic)
+static __noinline void on_reset_by_listener(const struct sock *sk, const struct sk_buff *skb,
+					    bool embryonic)
 {
 	struct listener *l = find_listener(sk);
 	struct facts facts = {};
