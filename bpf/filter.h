@@ -90,7 +90,7 @@ static __always_inline bool pass_tuple(const struct tuple *t)
 /* Any socket, minisocks too. */
 static __always_inline bool pass_netns(const struct sock *sk)
 {
-	return !filter_netns || BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum) == filter_netns;
+	return !filter_netns || netns_of_sock(sk) == filter_netns;
 }
 
 static __always_inline bool pass_ends(struct tcp_sock *tp)

@@ -263,12 +263,12 @@ static int run_once(void *prog)
 /* Its connections are watched all the same, but by whom they are owned may stay unknown. */
 static void subflows_unseen(const struct capture *c, __u32 netns, int err)
 {
-	bool some = kernel_has(&c->kernel, FEATURE_file_socket);
+	const char *which = kernel_has(&c->kernel, FEATURE_file_socket) ? "MPTCP" : "TCP";
 
 	fprintf(stderr,
 		"tcpwhy: cannot list the %s sockets in the network namespace %u: %s; overflows "
 		"of its listeners are not seen (CAP_SYS_ADMIN is needed to look there)\n",
-		some ? "MPTCP" : "TCP", netns, strerror(-err));
+		which, netns, strerror(-err));
 }
 
 /* The TCP sockets that are to be found again, in each of their namespaces. */

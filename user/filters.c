@@ -14,23 +14,10 @@
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "list.h"
 #include "number.h"
 
-#define ITEM_SIZE  256 /* what is longer than any item that can be good is cut, and refused */
-#define MAPPED_LEN 96  /* RFC 4291: ::ffff:0:0/96 */
-
-/* The next item of a list, which moves on behind it and is NULL at its end. */
-static bool next_item(const char **list, char *item)
-{
-	size_t len;
-
-	if (!*list)
-		return false;
-	len = strcspn(*list, ",");
-	snprintf(item, ITEM_SIZE, "%.*s", (int)len, *list);
-	*list = (*list)[len] ? *list + len + 1 : NULL;
-	return true;
-}
+#define MAPPED_LEN 96 /* RFC 4291: ::ffff:0:0/96 */
 
 /* Notes it for people. What finds no room is left out: the text ends in dots then. */
 static void note(struct filter *f, const char *what, const char *value)

@@ -222,11 +222,16 @@ static unsigned int function_args(const struct btf *btf, const char *name)
 	return type ? btf_vlen(btf__type_by_id(btf, type->type)) : 0;
 }
 
-static bool has_enumerator(const struct btf *btf, const char *type, const char *name)
+/* NULL if there is none. */
+static const struct btf_type *find_enum(const struct btf *btf, const char *name)
 {
-	__s32 id = btf__find_by_name_kind(btf, type, BTF_KIND_ENUM);
-	const struct btf_type *t = id < 0 ? NULL : btf__type_by_id(btf, id);
+	__s32 id = btf__find_by_name_kind(btf, name, BTF_KIND_ENUM);
 
+	return id < 0 ? NULL : btf__type_by_id(btf, id);
+}
+
+static bool has_enumerator(const struct btf *btf, const struct btf_type *t, const char *name)
+{
 	for (int i = 0; t && i < btf_vlen(t); i++)
 		if (!strcmp(btf__name_by_offset(btf, btf_enum(t)[i].name_off), name))
 			return true;
@@ -251,23 +256,24 @@ static uint32_t features_of_btf(const struct btf *btf)
 		{ "BPF_FUNC_check_mtu", FEATURE_global_pointers },
 		{ "BPF_FUNC_loop", FEATURE_loop },
 	};
+	const struct btf_type *ids = find_enum(btf, "bpf_func_id");
 	bool reason = tracepoint_args(btf, "tcp_send_reset") > 2;
 	bool drop_socket = tracepoint_args(btf, "kfree_skb") > 3;
 	uint32_t found = 0;
 
 	for (unsigned int i = 0; i < sizeof(helpers) / sizeof(helpers[0]); i++)
-		found |= feature_if(has_enumerator(btf, "bpf_func_id", helpers[i].helper),
-				    helpers[i].feature);
+		found |=
+			feature_if(has_enumerator(btf, ids, helpers[i].helper), helpers[i].feature);
 	found |= feature_if(find_function(btf, "bpf_iter_cgroup"), FEATURE_cgroup_iterator);
 	found |= feature_if(find_tracepoint(btf, "sock_send_length") &&
 				    find_tracepoint(btf, "sock_recv_length"),
 			    FEATURE_socket_calls);
 	found |= feature_if(reason, FEATURE_stray_resets);
-	found |= feature_if(
-		reason && has_enumerator(btf, "sk_rst_reason", "SK_RST_REASON_INVALID_SYN"),
-		FEATURE_reset_reason);
+	found |= feature_if(reason && has_enumerator(btf, find_enum(btf, "sk_rst_reason"),
+						     "SK_RST_REASON_INVALID_SYN"),
+			    FEATURE_reset_reason);
 	found |= feature_if(drop_socket, FEATURE_drop_socket);
-	found |= feature_if(drop_socket && has_enumerator(btf, "skb_drop_reason",
+	found |= feature_if(drop_socket && has_enumerator(btf, find_enum(btf, "skb_drop_reason"),
 							  "SKB_DROP_REASON_TCP_LISTEN_OVERFLOW"),
 			    FEATURE_overflow_reason);
 	found |= feature_if(tracepoint_args(btf, "tcp_retransmit_skb") > 2,

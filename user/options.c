@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "kernel.h"
+#include "list.h"
 #include "number.h"
 
 #ifndef TCPWHY_VERSION
@@ -105,9 +106,8 @@ static const struct argp_option described[] = {
 	{ "json", KEY_JSON, 0, 0, "With check: JSON", 5 },
 	{ "verdicts", KEY_VERDICTS, 0, 0, "Print the table of verdicts and exit", 5 },
 	{ "btf", KEY_BTF, "FILE", 0,
-	  "The BTF of this kernel, where /sys/kernel/btf/vmlinux cannot be read: a copy of it, or "
-	  "a "
-	  "vmlinux",
+	  "The BTF of this kernel, where /sys/kernel/btf/vmlinux cannot be read: a copy of it, "
+	  "or a vmlinux",
 	  5 },
 	{ "without", KEY_WITHOUT, "LIST", 0,
 	  "Do without these features of the kernel, as if it were an older one; for tests", 5 },
@@ -175,13 +175,10 @@ static int parse_feature(struct parse *p, const char *name)
 
 static int parse_without(struct parse *p, const char *list)
 {
-	char copy[512], *rest = copy, *name;
+	char name[ITEM_SIZE];
 	int err = 0;
 
-	if (strlen(list) >= sizeof(copy))
-		return failed(p->why, EXIT_USAGE, "too many features: '%s'", list);
-	strcpy(copy, list);
-	while (!err && (name = strsep(&rest, ",")))
+	while (!err && next_item(&list, name))
 		err = parse_feature(p, name);
 	return err;
 }

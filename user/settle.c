@@ -9,12 +9,11 @@
 #include "clock.h"
 #include "pair.h"
 
-#define ROOM     8192     /* entries waiting and remembered, a power of two */
-#define BUCKETS  4096     /* of the table that finds the other end, a power of two */
-#define CHAIN    64       /* of them, so many at most are looked at: nobody must make us slow */
-#define PATIENCE 10000000 /* ns: longer than the other end's evidence takes */
-#define LATE_PATIENCE                                                                              \
-	50000000 /* ns: longer than an amendment takes, on a virtual CPU that pauses */
+#define ROOM           8192 /* entries waiting and remembered, a power of two */
+#define BUCKETS        4096 /* of the table that finds the other end, a power of two */
+#define CHAIN          64   /* of them, so many at most are looked at: nobody must make us slow */
+#define PATIENCE       10000000 /* ns: longer than the other end's evidence takes */
+#define LATE_PATIENCE  50000000 /* ns: longer than late data takes, on a CPU that pauses */
 #define OWNER_PATIENCE 50000000 /* ns: from the first search for an owner until it is given up */
 #define SEARCH_AGAIN   10000000 /* ns: meanwhile; it may be on its way to another process */
 #define SEARCH_REST    3        /* after a search, rest so many times as long as it took */
