@@ -150,14 +150,33 @@ $(SYSROOT): tools/sysroot
 	$(Q)tools/sysroot $(DEBIAN_ARCH) $@
 
 $(BUILD)/tcpwhy.bpf.o: bpf/tcpwhy.bpf.c
-	$(call say,BPF,$<)
+	$(call say,BPF,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MD -MP -c -o $@ $<
 
-$(SKELETON): $(BUILD)/tcpwhy.bpf.o
+# The same for kernels without BTF of their own: bpf/read.h.
+$(BUILD)/probes.bpf.o: bpf/tcpwhy.bpf.c
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -DPROBES_ONLY -MD -MP -c -o $@ $<
+
+$(BUILD)/%.linked.o: $(BUILD)/%.bpf.o
+	$(Q)$(BPFTOOL) gen object $@ $<
+
+$(SKELETON): $(BUILD)/tcpwhy.linked.o
 	$(call say,SKEL,$@)
-	$(Q)$(BPFTOOL) gen object $(BUILD)/tcpwhy.linked.o $<
-	$(Q)$(BPFTOOL) gen skeleton $(BUILD)/tcpwhy.linked.o name tcpwhy > $@
+	$(Q)$(BPFTOOL) gen skeleton $< name tcpwhy > $@
+
+# One skeleton is used for both: all but the object itself must be the same in both.
+$(BUILD)/probes.gz: $(BUILD)/probes.linked.o $(SKELETON)
+	$(call say,GZIP,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name tcpwhy > $(@:.gz=.skel.h)
+	$(Q)for skeleton in $(SKELETON) $(@:.gz=.skel.h); do sed '/__elf_bytes(size_t/,$$d' $$skeleton > $$skeleton.head; done
+	$(Q)diff $(SKELETON).head $(@:.gz=.skel.h).head
+	$(Q)gzip -9nc $< > $@
+
+$(BUILD)/user/probes_object.o: USER_CFLAGS += -DPROBES_GZ='"$(BUILD)/probes.gz"'
+$(BUILD)/user/probes_object.o: $(BUILD)/probes.gz
 
 $(BUILD)/tests/%: tests/unit/%.c $(filter-out $(BUILD)/user/main.o,$(USER_OBJECTS))
 	$(call say,TEST,$@)

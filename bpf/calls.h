@@ -28,7 +28,7 @@ static __always_inline void on_use(struct sock *sk)
 
 	if (!current_is_watched())
 		return;
-	tp = bpf_skc_to_tcp_sock(sk);
+	tp = tcp_of_sock(sk);
 	if (tp && !is_listening(tp))
 		watch_sock(tp);
 	else if (is_message_sock(sk))
@@ -51,10 +51,10 @@ static __noinline void on_call(struct sock *sk, int ret, __u32 sending)
 		return;
 	if (filter_processes && !current_is_watched())
 		return;
-	tp = bpf_skc_to_tcp_sock(sk);
+	tp = tcp_of_sock(sk);
 	if (!tp || !pass_ends(tp) || !pass_cgroup(sk))
 		return;
-	facts_of_sock(&facts, tp, as_sock(tp)->__sk_common.skc_state);
+	facts_of_sock(&facts, tp, READ(as_sock(tp), __sk_common.skc_state));
 	facts.event = EVENT_CALL;
 	facts.err = -ret;
 	facts.flags |= sending;

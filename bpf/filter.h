@@ -194,7 +194,7 @@ static __always_inline void watch_process(__u32 tgid)
 
 static __always_inline bool is_listening(struct tcp_sock *tp)
 {
-	return as_sock(tp)->__sk_common.skc_state == BPF_TCP_LISTEN;
+	return READ(as_sock(tp), __sk_common.skc_state) == BPF_TCP_LISTEN;
 }
 
 /* Listeners of a network namespace and port. */
@@ -314,7 +314,7 @@ static __always_inline bool pass_process(struct tcp_sock *tp)
 	holder = holder_of(tp, false);
 	if (holder && *holder == HELD)
 		return true;
-	if (as_sock(tp)->sk_lock.owned && current_is_watched())
+	if (READ(as_sock(tp), sk_lock.owned) && current_is_watched())
 		return true;
 	return is_of_used_message_sock(tp);
 }
@@ -339,7 +339,7 @@ static __always_inline bool pass_sock(struct tcp_sock *tp)
 /* The TCP socket, a connection's or a listener's, if it may pass; else NULL. */
 static __always_inline struct tcp_sock *passing_sock(struct sock *sk)
 {
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct tcp_sock *tp = tcp_of_sock(sk);
 
 	return tp && pass_sock(tp) ? tp : NULL;
 }

@@ -19,29 +19,55 @@ struct {
 	__type(value, __u32); /* milliseconds */
 } fin_silences SEC(".maps");
 
+/* The same where there is no socket storage: by address, until the socket is freed. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, __u32);
+} fin_silence_addresses SEC(".maps");
+
+static __always_inline __u32 *silence_of(struct tcp_sock *tp, bool add)
+{
+	__u64 address = (__u64)tp;
+	__u32 none = 0;
+
+	if (offers(socket_storage))
+		return bpf_sk_storage_get(&fin_silences, tp, NULL,
+					  add ? BPF_SK_STORAGE_GET_F_CREATE : 0);
+	if (add)
+		bpf_map_update_elem(&fin_silence_addresses, &address, &none, BPF_ANY);
+	return bpf_map_lookup_elem(&fin_silence_addresses, &address);
+}
+
 /* The peer's FIN came, and it is the first. */
 static __always_inline void remember_fin(struct tcp_sock *tp)
 {
 	__u32 jiffies = silent_jiffies(tp);
 	__u32 *silence;
 
-	if ((__u64)jiffies * tick_us < WORTH_REMEMBERING_US || !offers(socket_storage) ||
-	    !pass_sock(tp))
+	if ((__u64)jiffies * tick_us < WORTH_REMEMBERING_US || !pass_sock(tp))
 		return;
-	silence = bpf_sk_storage_get(&fin_silences, tp, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	silence = silence_of(tp, true);
 	if (silence)
 		*silence = jiffies_to_ms(jiffies);
 }
 
 static __always_inline void recall_fin(struct evidence *e, struct tcp_sock *tp)
 {
-	__u32 *silence;
+	__u32 *silence = silence_of(tp, false);
 
-	if (!offers(socket_storage))
-		return;
-	silence = bpf_sk_storage_get(&fin_silences, tp, NULL, 0);
 	if (silence)
 		e->fin_silence_ms = *silence;
+}
+
+/* It has been freed, and its address will be another's. */
+static __always_inline void forget_fin(const struct sock *sk)
+{
+	__u64 address = (__u64)sk;
+
+	if (!offers(socket_storage))
+		bpf_map_delete_elem(&fin_silence_addresses, &address);
 }
 
 #endif

@@ -216,24 +216,36 @@ int find_holders_by_file(struct bpf_iter__task_file *ctx)
 
 bool last_look = false; /* user space ends: report everything now */
 
+static __always_inline void look_at(const struct sock *sk)
+{
+	struct listener *l = find_listener(sk);
+
+	/* If its end was missed, the memory may be another's. */
+	if (!l || sock_kind(sk) != SOCKET_LISTEN || local_port_of(sk) != l->lport ||
+	    !pass_listener(sk, l))
+		return;
+	look_at_listener(sk, l, last_look);
+	if (queue_is_full(sk) || syn_queue_is_full(sk))
+		listeners_full++;
+}
+
 SEC("iter/bpf_map_elem")
 int look_at_listeners(struct bpf_iter__bpf_map_elem *ctx)
 {
 	const __u64 *address = ctx->key;
-	const struct sock *sk;
-	struct listener *l;
 
-	if (!address)
-		return 0;
-	sk = (const struct sock *)*address;
-	l = find_listener(sk);
-	/* If its end was missed, the memory may be another's. */
-	if (!l || sock_kind(sk) != SOCKET_LISTEN || local_port_of(sk) != l->lport ||
-	    !pass_listener(sk, l))
-		return 0;
-	look_at_listener(sk, l, last_look);
-	if (queue_is_full(sk) || syn_queue_is_full(sk))
-		listeners_full++;
+	if (address)
+		look_at((const struct sock *)*address);
+	return 0;
+}
+
+/* The same without iterators: user space runs it for each listener, with its address. */
+SEC("raw_tp")
+int BPF_PROG(look_at_one, const struct sock *sk)
+{
+#ifdef PROBES_ONLY
+	look_at(sk);
+#endif
 	return 0;
 }
 

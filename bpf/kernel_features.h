@@ -9,6 +9,8 @@
 
 /* FEATURE(id, name, meaning); the number is the version of Linux that brought it. */
 #define FEATURES                                                                                   \
+	FEATURE(kernel_btf, "kernel-btf",                                                          \
+		"BTF of its own, not only in a file: typed tracepoints, iterators")                \
 	FEATURE(fentry_resets, "fentry-resets", "fentry of tcp_v4_send_reset() and its like, 5.5") \
 	FEATURE(kprobe_resets, "kprobe-resets", "kprobes of the same")                             \
 	FEATURE(fentry_listeners, "fentry-listeners",                                              \

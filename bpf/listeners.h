@@ -163,8 +163,9 @@ static __always_inline __u32 cookie_stamp(const struct sock *sk)
 /* NULL if it is not to be watched, or is watched already. */
 static __always_inline struct listener *add_listener(const struct sock *sk)
 {
+	static const struct listener fresh; /* not on the stack, of which there is little */
 	__u64 address = (__u64)sk;
-	struct listener fresh = {}, *l;
+	struct listener *l;
 	long err;
 
 	if (!pass_netns(sk))
@@ -183,6 +184,18 @@ static __always_inline struct listener *add_listener(const struct sock *sk)
 	}
 	return l;
 }
+
+/* Without iterators, one that was there before us is known from its first incident on. */
+#ifdef PROBES_ONLY
+static __noinline struct listener *meet_listener(const struct sock *sk)
+{
+	struct listener *l = find_listener(sk);
+
+	return l ? l : add_listener(sk);
+}
+#else
+#define meet_listener find_listener
+#endif
 
 /* Processes listen on it, or hold a descriptor of it: holder_by(). l may be NULL. */
 static __always_inline void note_listener_holder(struct tcp_sock *tp, struct listener *l,
@@ -222,7 +235,7 @@ static __always_inline bool noted_lately(void)
  */
 static __always_inline void note_queue(struct tcp_sock *child)
 {
-	__u32 backlog = as_sock(child)->sk_ack_backlog;
+	__u32 backlog = READ(as_sock(child), sk_ack_backlog);
 	struct queue_history *queue;
 	__u64 now;
 
@@ -240,7 +253,7 @@ static __always_inline void note_queue(struct tcp_sock *child)
 	queue->noted_ns = now;
 	if (backlog)
 		queues_noted = bpf_jiffies64();
-	if (backlog >= as_sock(child)->sk_max_ack_backlog) {
+	if (backlog >= READ(as_sock(child), sk_max_ack_backlog)) {
 		queue->filled_ns = now;
 		ask_for_look(now);
 	}
@@ -421,7 +434,7 @@ static __always_inline void on_syn(const struct sock *sk, const struct sk_buff *
 
 	if (!no_room && !queue_is_full(sk))
 		return;
-	l = find_listener(sk);
+	l = meet_listener(sk);
 	if (!l)
 		return;
 	/* Both are tested there in this order, but for the last quarter of the SYN queue. */
@@ -452,7 +465,7 @@ static __noinline void on_last_ack(const struct sock *sk, const struct sk_buff *
 	if (seg.flags & FACT_SEG_SYN) /* Fast Open: it goes on without a child */
 		return;
 	facts.flags |= seg.flags;
-	l = find_listener(sk);
+	l = meet_listener(sk);
 	if (pass_at_listener(sk, l, &seg.tuple))
 		report_listener(sk, l, &facts, &seg, 1);
 }

@@ -186,7 +186,7 @@ static __always_inline __u64 closer_key(__u32 hash, __u16 rport, __u16 lport)
 
 static __always_inline __u64 closer_key_of_sock(struct tcp_sock *tp)
 {
-	return closer_key(as_sock(tp)->__sk_common.skc_hash, remote_port(tp), local_port(tp));
+	return closer_key(READ(as_sock(tp), __sk_common.skc_hash), remote_port(tp), local_port(tp));
 }
 
 static __always_inline struct closer_set *closer_set(__u64 key)
@@ -265,7 +265,7 @@ static __always_inline bool closing_state(__u8 state)
  */
 static __always_inline bool closed_with_listener(const struct facts *f, struct tcp_sock *tp)
 {
-	return is_listener_closed(f) && (f->state != ST_SYN_RECV || tp->fastopen_rsk);
+	return is_listener_closed(f) && (f->state != ST_SYN_RECV || READ(tp, fastopen_rsk));
 }
 
 /* Of a full socket that has died. ss -K holds the lock too, and is not the owner. */

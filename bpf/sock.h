@@ -5,7 +5,7 @@
  * What kind of socket it is must be known before anything is read: a TIME_WAIT minisock and a
  * request are much shorter than a struct sock. The callers tell them apart by sock_kind().
  *
- * A struct tcp_sock is always a pointer that the verifier trusts: its fields are read directly. A
+ * A struct tcp_sock is always a pointer that the verifier trusts, if it trusts any: see read.h. A
  * struct sock or sk_buff may be any, also that of a kprobe: it is read with probes.
  */
 #ifndef TCPWHY_SOCK_H
@@ -13,6 +13,7 @@
 
 #include "classify.h"
 #include "compat.h"
+#include "read.h"
 
 #define AF_INET       2
 #define AF_INET6      10
@@ -66,15 +67,29 @@ static __always_inline struct sock *as_sock(struct tcp_sock *tp)
 	return &tp->inet_conn.icsk_inet.sk;
 }
 
+/* NULL for what is no full socket of TCP: a minisock, MPTCP's message socket, SCTP's. */
+static __always_inline struct tcp_sock *tcp_of_sock(struct sock *sk)
+{
+#ifdef PROBES_ONLY /* bpf_skc_to_tcp_sock() is for pointers that the verifier trusts */
+	enum socket_kind kind = sock_kind(sk);
+
+	if (kind != SOCKET_FULL && kind != SOCKET_LISTEN)
+		return NULL;
+	return BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP ? (struct tcp_sock *)sk : NULL;
+#else
+	return bpf_skc_to_tcp_sock(sk);
+#endif
+}
+
 /* skc_num is 0 in a socket that has died; inet_sport stays. */
 static __always_inline __u16 local_port(const struct tcp_sock *tp)
 {
-	return bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
+	return bpf_ntohs(READ(tp, inet_conn.icsk_inet.inet_sport));
 }
 
 static __always_inline __u16 remote_port(const struct tcp_sock *tp)
 {
-	return bpf_ntohs(tp->inet_conn.icsk_inet.sk.__sk_common.skc_dport);
+	return bpf_ntohs(READ(tp, inet_conn.icsk_inet.sk.__sk_common.skc_dport));
 }
 
 static __always_inline __u16 local_port_of(const struct sock *sk)
@@ -89,12 +104,15 @@ static __always_inline __u16 local_port_of(const struct sock *sk)
 static __always_inline bool is_passive(const struct tcp_sock *tp)
 {
 	const struct inet_sock *inet = &tp->inet_conn.icsk_inet;
-	__u64 v6 = inet->sk.__sk_common.skc_family == AF_INET6;
+	__u64 v6 = READ(inet, sk.__sk_common.skc_family) == AF_INET6;
 	__u64 v6_hops = 1;
 
-	if (v6)
-		v6_hops = BPF_CORE_READ_BITFIELD_PROBED(inet->pinet6, mcast_hops);
-	return (inet->mc_ttl != 1) | (v6_hops > 1);
+	if (v6) {
+		const struct ipv6_pinfo *pinet6 = READ(inet, pinet6);
+
+		v6_hops = BPF_CORE_READ_BITFIELD_PROBED(pinet6, mcast_hops);
+	}
+	return (READ(inet, mc_ttl) != 1) | (v6_hops > 1);
 }
 
 /*
@@ -106,30 +124,30 @@ static __always_inline bool is_passive(const struct tcp_sock *tp)
 static __always_inline __u32 sock_flags(const struct tcp_sock *tp)
 {
 	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
-	__u64 bits = sk->__sk_common.skc_flags;
+	__u64 bits = READ(sk, __sk_common.skc_flags);
 	__u64 linger = bits >> SOCK_LINGER & 1;
 	__u32 flags;
 
 	flags = (bits >> SOCK_DEAD & 1) * FACT_DEAD;
 	flags |= (bits >> SOCK_DONE & 1) * FACT_PEER_FIN;
 	flags |= (bits >> SOCK_KEEPOPEN & 1) * FACT_KEEPALIVE;
-	flags |= FLAG_IF(linger & (sk->sk_lingertime == 0), FACT_LINGER_ZERO);
-	flags |= FLAG_IF(tp->linger2 < 0, FACT_LINGER2_OFF);
-	flags |= FLAG_IF(sk->sk_lock.owned, FACT_OWNED);
-	flags |= FLAG_IF(sk->sk_socket, FACT_ATTACHED);
-	flags |= FLAG_IF(BPF_CORE_READ_BITFIELD(tp, rx_opt.tstamp_ok), FACT_TSTAMP_OK);
-	flags |= FLAG_IF(BPF_CORE_READ_BITFIELD(tp, rx_opt.saw_tstamp), FACT_SAW_TSTAMP);
+	flags |= FLAG_IF(linger & (READ(sk, sk_lingertime) == 0), FACT_LINGER_ZERO);
+	flags |= FLAG_IF(READ(tp, linger2) < 0, FACT_LINGER2_OFF);
+	flags |= FLAG_IF(READ(sk, sk_lock.owned), FACT_OWNED);
+	flags |= FLAG_IF(READ(sk, sk_socket), FACT_ATTACHED);
+	flags |= FLAG_IF(READ_BITFIELD(tp, rx_opt.tstamp_ok), FACT_TSTAMP_OK);
+	flags |= FLAG_IF(READ_BITFIELD(tp, rx_opt.saw_tstamp), FACT_SAW_TSTAMP);
 	flags |= FLAG_IF(is_passive(tp), FACT_PASSIVE);
-	flags |= FLAG_IF(BPF_CORE_READ_BITFIELD(tp, repair), FACT_REPAIR);
-	if (flags & FACT_DEAD && sk->__sk_common.skc_state != BPF_TCP_FIN_WAIT2)
-		flags |= FLAG_IF(netns_is_gone(sk->__sk_common.skc_net.net), FACT_NETNS_GONE);
+	flags |= FLAG_IF(READ_BITFIELD(tp, repair), FACT_REPAIR);
+	if (flags & FACT_DEAD && READ(sk, __sk_common.skc_state) != BPF_TCP_FIN_WAIT2)
+		flags |= FLAG_IF(netns_is_gone(READ(sk, __sk_common.skc_net.net)), FACT_NETNS_GONE);
 	return flags;
 }
 
 /* The FIN takes one number of the sequence space, and nobody reads it. */
 static __always_inline __u32 unread_bytes(const struct tcp_sock *tp, __u32 flags)
 {
-	__s32 unread = tp->rcv_nxt - tp->copied_seq - !!(flags & FACT_PEER_FIN);
+	__s32 unread = READ(tp, rcv_nxt) - READ(tp, copied_seq) - !!(flags & FACT_PEER_FIN);
 
 	return unread > 0 ? unread : 0;
 }
@@ -139,9 +157,9 @@ static __always_inline const struct mptcp_sock *message_sock(const struct tcp_so
 {
 	struct mptcp_subflow_context *subflow;
 
-	if (!bpf_core_field_exists(tp->is_mptcp) || !tp->is_mptcp)
+	if (!bpf_core_field_exists(tp->is_mptcp) || !READ(tp, is_mptcp))
 		return NULL;
-	subflow = tp->inet_conn.icsk_ulp_data;
+	subflow = READ(tp, inet_conn.icsk_ulp_data);
 	return (const void *)BPF_CORE_READ(subflow, conn);
 }
 
@@ -185,25 +203,25 @@ static __always_inline void facts_of_sock(struct facts *f, const struct tcp_sock
 
 	f->socket = SOCKET_FULL;
 	f->state = state;
-	f->shutdown = sk->sk_shutdown & SHUT_BOTH;
-	f->err = sk->sk_err;
-	f->err_soft = sk->sk_err_soft;
+	f->shutdown = READ(sk, sk_shutdown) & SHUT_BOTH;
+	f->err = READ(sk, sk_err);
+	f->err_soft = READ(sk, sk_err_soft);
 	f->flags = sock_flags(tp);
 	f->unread = unread_bytes(tp, f->flags);
-	f->unacked = tp->snd_nxt - tp->snd_una;
-	f->unsent = tp->write_seq - tp->snd_nxt;
-	f->snd_wnd = tp->snd_wnd;
-	f->user_timeout_ms = icsk->icsk_user_timeout;
-	f->heard_ms = ms_since(tp->rcv_tstamp);
-	f->sent_ms = ms_since(tp->lsndtime);
-	f->srtt_us = tp->srtt_us >> 3;
+	f->unacked = READ(tp, snd_nxt) - READ(tp, snd_una);
+	f->unsent = READ(tp, write_seq) - READ(tp, snd_nxt);
+	f->snd_wnd = READ(tp, snd_wnd);
+	f->user_timeout_ms = READ(icsk, icsk_user_timeout);
+	f->heard_ms = ms_since(READ(tp, rcv_tstamp));
+	f->sent_ms = ms_since(READ(tp, lsndtime));
+	f->srtt_us = READ(tp, srtt_us) >> 3;
 	f->tick_us = tick_us;
-	f->segs_in = tp->segs_in;
-	f->segs_out = tp->segs_out;
-	f->probes_out = icsk->icsk_probes_out;
-	f->retransmits = icsk->icsk_retransmits;
-	f->bytes_acked = tp->bytes_acked;
-	f->bytes_received = tp->bytes_received;
+	f->segs_in = READ(tp, segs_in);
+	f->segs_out = READ(tp, segs_out);
+	f->probes_out = READ(icsk, icsk_probes_out);
+	f->retransmits = READ(icsk, icsk_retransmits);
+	f->bytes_acked = READ(tp, bytes_acked);
+	f->bytes_received = READ(tp, bytes_received);
 	if (msk)
 		facts_of_message_sock(f, msk);
 }
@@ -269,7 +287,8 @@ static __always_inline bool syn_queue_is_full(const struct sock *sk)
 static __always_inline __u32 silent_jiffies(const struct tcp_sock *tp)
 {
 	__u32 now = bpf_jiffies64();
-	__u32 sent = now - tp->lsndtime, received = now - tp->inet_conn.icsk_ack.lrcvtime;
+	__u32 sent = now - READ(tp, lsndtime),
+	      received = now - READ(tp, inet_conn.icsk_ack.lrcvtime);
 
 	return sent < received ? sent : received;
 }
@@ -285,30 +304,31 @@ static __always_inline __u32 silent_jiffies(const struct tcp_sock *tp)
 static __always_inline __u32 ms_since_write(const struct tcp_sock *tp)
 {
 	__u64 unit_ns = 1000000;
-	__u32 rto_ms = ((tp->srtt_us >> 3) + tp->rttvar_us) / 1000;
+	__u32 rto_ms = ((READ(tp, srtt_us) >> 3) + READ(tp, rttvar_us)) / 1000;
 	__u32 age;
 
-	if (!tp->retrans_stamp)
+	if (!READ(tp, retrans_stamp))
 		return 0;
-	if (bpf_core_field_exists(tp->tcp_usec_ts) && BPF_CORE_READ_BITFIELD(tp, tcp_usec_ts))
+	if (bpf_core_field_exists(tp->tcp_usec_ts) && READ_BITFIELD(tp, tcp_usec_ts))
 		unit_ns = 1000;
-	age = (__u32)(bpf_ktime_get_ns() / unit_ns) - tp->retrans_stamp;
+	age = (__u32)(bpf_ktime_get_ns() / unit_ns) - READ(tp, retrans_stamp);
 	return age * unit_ns / 1000000 + (rto_ms > RTO_MIN_MS ? rto_ms : RTO_MIN_MS);
 }
 
 /* The settings that a socket leaves at 0 are those of its namespace. */
 static __always_inline void timers_of_sock(struct evidence *e, const struct tcp_sock *tp)
 {
-	const struct netns_ipv4 *ns = &tp->inet_conn.icsk_inet.sk.__sk_common.skc_net.net->ipv4;
-	__u32 time = tp->keepalive_time, intvl = tp->keepalive_intvl;
-	__u8 probes = tp->keepalive_probes;
+	const struct net *net = READ(tp, inet_conn.icsk_inet.sk.__sk_common.skc_net.net);
+	__u32 time = READ(tp, keepalive_time), intvl = READ(tp, keepalive_intvl);
+	__u8 probes = READ(tp, keepalive_probes);
 
-	e->keepalive_time_ms = jiffies_to_ms(time ? time : (__u32)ns->sysctl_tcp_keepalive_time);
+	e->keepalive_time_ms =
+		jiffies_to_ms(time ? time : (__u32)READ(net, ipv4.sysctl_tcp_keepalive_time));
 	e->keepalive_intvl_ms =
-		jiffies_to_ms(intvl ? intvl : (__u32)ns->sysctl_tcp_keepalive_intvl);
-	e->keepalive_probes = probes ? probes : ns->sysctl_tcp_keepalive_probes;
-	e->retries = e->facts.flags & FACT_DEAD ? ns->sysctl_tcp_orphan_retries
-						: ns->sysctl_tcp_retries2;
+		jiffies_to_ms(intvl ? intvl : (__u32)READ(net, ipv4.sysctl_tcp_keepalive_intvl));
+	e->keepalive_probes = probes ? probes : READ(net, ipv4.sysctl_tcp_keepalive_probes);
+	e->retries = e->facts.flags & FACT_DEAD ? READ(net, ipv4.sysctl_tcp_orphan_retries)
+						: READ(net, ipv4.sysctl_tcp_retries2);
 	e->written_ms = ms_since_write(tp);
 }
 
@@ -326,10 +346,10 @@ static __always_inline void identity_of_sock(struct evidence *e, const struct so
 static __always_inline void details_of_sock(struct evidence *e, struct tcp_sock *tp)
 {
 	identity_of_sock(e, as_sock(tp));
-	e->total_retrans = tp->total_retrans;
-	e->snd_una = tp->snd_una;
-	e->snd_nxt = tp->snd_nxt;
-	e->rcv_nxt = tp->rcv_nxt;
+	e->total_retrans = READ(tp, total_retrans);
+	e->snd_una = READ(tp, snd_una);
+	e->snd_nxt = READ(tp, snd_nxt);
+	e->rcv_nxt = READ(tp, rcv_nxt);
 	timers_of_sock(e, tp);
 }
 

@@ -18,6 +18,7 @@
 #include "emit.h"
 #include "filter.h"
 #include "fin.h"
+#include "fits.h"
 #include "iterators.h"
 #include "listeners.h"
 #include "owner.h"
@@ -79,7 +80,7 @@ static __noinline void on_late_data(struct tcp_sock *tp, struct sk_buff *skb)
 	struct segment seg;
 
 	facts.event = EVENT_RESET;
-	facts_of_sock(&facts, tp, as_sock(tp)->__sk_common.skc_state);
+	facts_of_sock(&facts, tp, READ(as_sock(tp), __sk_common.skc_state));
 	judgement = judge(&facts);
 	if ((judgement & ~WORTH_A_RECORD) != VERDICT_late_data)
 		return;
@@ -127,7 +128,7 @@ static __always_inline void on_close(struct tcp_sock *tp, int new)
 {
 	if (!pass_ends(tp))
 		return;
-	if (current_is_watched() && as_sock(tp)->sk_lock.owned)
+	if (current_is_watched() && READ(as_sock(tp), sk_lock.owned))
 		watch_sock(tp);
 	remember_closer(tp, new == BPF_TCP_FIN_WAIT1, pass_owner(tp));
 }
@@ -140,14 +141,14 @@ static __always_inline bool decisive(int new)
 	return !(new == BPF_TCP_ESTABLISHED || new == BPF_TCP_FIN_WAIT2 || new == BPF_TCP_CLOSING);
 }
 
-SEC("tp_btf/inet_sock_set_state")
+TRACEPOINT("inet_sock_set_state")
 int BPF_PROG(on_set_state, struct sock *sk, int old, int new)
 {
 	struct tcp_sock *tp;
 
 	if (!decisive(new) || old == new)
 		return 0;
-	tp = bpf_skc_to_tcp_sock(sk); /* NULL for MPTCP's message socket and for SCTP */
+	tp = tcp_of_sock(sk);
 	if (!tp)
 		return 0;
 	switch (new) {
@@ -257,7 +258,7 @@ static __always_inline __u32 drops_of_given_up(const struct facts *f)
 static __noinline void on_reset_by_listener(const struct sock *sk, const struct sk_buff *skb,
 					    bool embryonic)
 {
-	struct listener *l = find_listener(sk);
+	struct listener *l = meet_listener(sk);
 	struct facts facts = {};
 	struct segment seg;
 
@@ -313,7 +314,7 @@ static __always_inline bool is_embryonic(unsigned long long *ctx, const struct s
  * skb is the segment that is answered; NULL if the socket resets of its own accord. Up to 6.9 only
  * full sockets come here, and there is no third argument, the reason.
  */
-SEC("tp_btf/tcp_send_reset")
+TRACEPOINT("tcp_send_reset")
 int BPF_PROG(on_send_reset, struct sock *sk, struct sk_buff *skb)
 {
 	struct tcp_sock *tp;
@@ -324,7 +325,7 @@ int BPF_PROG(on_send_reset, struct sock *sk, struct sk_buff *skb)
 			on_reset_by_listener(sk, skb, is_embryonic(ctx, sk));
 		break;
 	case SOCKET_FULL:
-		tp = sk ? bpf_skc_to_tcp_sock(sk) : NULL;
+		tp = sk ? tcp_of_sock(sk) : NULL;
 		if (tp)
 			on_reset_by_sock(tp, skb);
 		break;
@@ -393,7 +394,7 @@ int BPF_KPROBE(probe_send_reset_v6, struct sock *sk, struct sk_buff *skb)
 	return 0;
 }
 
-SEC("tp_btf/tcp_receive_reset")
+TRACEPOINT("tcp_receive_reset")
 int BPF_PROG(on_receive_reset, struct sock *sk)
 {
 	if (passing_sock(sk))
@@ -411,7 +412,7 @@ static __always_inline bool was_not_sent(unsigned long long *ctx)
 	return err == -EBUSY || err == -EAGAIN || err == -ENOMEM || err == -EHOSTUNREACH;
 }
 
-SEC("tp_btf/tcp_retransmit_skb")
+TRACEPOINT("tcp_retransmit_skb")
 int BPF_PROG(on_retransmit_skb, struct sock *sk, struct sk_buff *skb)
 {
 	struct tcp_skb_cb *cb = (struct tcp_skb_cb *)&skb->cb[0]; /* TCP_SKB_CB() */
@@ -421,14 +422,14 @@ int BPF_PROG(on_retransmit_skb, struct sock *sk, struct sk_buff *skb)
 	return 0;
 }
 
-SEC("tp_btf/tcp_retransmit_synack")
+TRACEPOINT("tcp_retransmit_synack")
 int BPF_PROG(on_retransmit_synack, struct sock *listener, struct request_sock *req)
 {
 	const struct sock *handshake = (const struct sock *)req;
 	struct tuple tuple = {};
 
 	tuple_of_sock(&tuple, handshake, BPF_CORE_READ(handshake, __sk_common.skc_num));
-	if (pass_at_listener(listener, find_listener(listener), &tuple))
+	if (pass_at_listener(listener, meet_listener(listener), &tuple))
 		count(COUNT_RETRANS, 1);
 	return 0;
 }
@@ -483,7 +484,7 @@ static __always_inline void on_filtered_syn(const struct sock *sk, const struct 
 /* listener: the socket of the segment, a listener that is known or not. */
 static __always_inline void on_drop(const struct sk_buff *skb, int reason, const struct sock *sk)
 {
-	struct listener *l = find_listener(sk);
+	struct listener *l = meet_listener(sk);
 	struct facts facts = {};
 	struct segment seg;
 	bool full, overflow;
@@ -506,7 +507,7 @@ static __always_inline void on_drop(const struct sk_buff *skb, int reason, const
 		report_listener(sk, l, &facts, &seg, 1);
 }
 
-SEC("tp_btf/kfree_skb")
+TRACEPOINT("kfree_skb")
 int BPF_PROG(on_kfree_skb, struct sk_buff *skb, void *location, int reason, struct sock *listener)
 {
 	if (listener && sock_kind(listener) == SOCKET_LISTEN)
@@ -567,7 +568,7 @@ int BPF_KPROBE(probe_syn_recv_v6, struct sock *sk, struct sk_buff *skb, struct r
 
 /* ---- what the application does; only under -p and --errors ----------------------------------- */
 
-SEC("tp_btf/sock_send_length")
+TRACEPOINT("sock_send_length")
 int BPF_PROG(on_send_length, struct sock *sk, int ret)
 {
 	on_use(sk);
@@ -575,7 +576,7 @@ int BPF_PROG(on_send_length, struct sock *sk, int ret)
 	return 0;
 }
 
-SEC("tp_btf/sock_recv_length")
+TRACEPOINT("sock_recv_length")
 int BPF_PROG(on_recv_length, struct sock *sk, int ret)
 {
 	on_use(sk);
@@ -618,7 +619,7 @@ int BPF_PROG(on_recvmsg, struct sock *sk)
 
 /* ---- only under --errors --------------------------------------------------------------------- */
 
-SEC("tp_btf/tcp_probe")
+TRACEPOINT("tcp_probe")
 int BPF_PROG(on_probe, struct sock *sk, struct sk_buff *skb)
 {
 	struct tcp_sock *tp = passing_sock(sk);
@@ -628,7 +629,7 @@ int BPF_PROG(on_probe, struct sock *sk, struct sk_buff *skb)
 	return 0;
 }
 
-SEC("tp_btf/sys_enter")
+TRACEPOINT("sys_enter")
 int BPF_PROG(on_sys_enter, struct pt_regs *regs, long nr)
 {
 	if (nr == SYSCALL_CLOSE && current_is_watched())
@@ -636,7 +637,7 @@ int BPF_PROG(on_sys_enter, struct pt_regs *regs, long nr)
 	return 0;
 }
 
-SEC("tp_btf/sys_exit")
+TRACEPOINT("sys_exit")
 int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 {
 	if (ret == -ERR_BADF && current_is_watched())
@@ -646,7 +647,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 
 /* ---- the end of a socket --------------------------------------------------------------------- */
 
-SEC("tp_btf/tcp_destroy_sock")
+TRACEPOINT("tcp_destroy_sock")
 int BPF_PROG(on_destroy_sock, struct sock *sk)
 {
 	struct closer_record *record;
@@ -654,7 +655,8 @@ int BPF_PROG(on_destroy_sock, struct sock *sk)
 
 	count(COUNT_DESTROYED, 1);
 	forget_holder(sk);
-	if (!owner_awaited(sk) || !sk->sk_lock.owned)
+	forget_fin(sk);
+	if (!owner_awaited(sk) || !READ(sk, sk_lock.owned))
 		return 0;
 	owner_of_close(&owner, sk);
 	if (!owner.pid) /* a kernel thread, as of MPTCP */
@@ -671,21 +673,21 @@ int BPF_PROG(on_destroy_sock, struct sock *sk)
 /* ---- processes; only under -p ---------------------------------------------------------------- */
 
 /* Only under --children. */
-SEC("tp_btf/sched_process_fork")
+TRACEPOINT("sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
-	if (child->tgid != parent->tgid && is_watched(parent->tgid))
-		watch_process(child->tgid);
+	if (READ(child, tgid) != READ(parent, tgid) && is_watched(READ(parent, tgid)))
+		watch_process(READ(child, tgid));
 	return 0;
 }
 
 /* sched_process_exit would be too early: a process's sockets are closed after it. */
-SEC("tp_btf/sched_process_free")
+TRACEPOINT("sched_process_free")
 int BPF_PROG(on_process_free, struct task_struct *task)
 {
-	__u32 tgid = task->tgid;
+	__u32 tgid = READ(task, tgid);
 
-	if (task->pid == task->tgid)
+	if (READ(task, pid) == READ(task, tgid))
 		bpf_map_delete_elem(&processes, &tgid);
 	return 0;
 }

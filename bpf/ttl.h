@@ -47,9 +47,9 @@ static __always_inline void note_ttl(struct tcp_sock *tp, const struct sk_buff *
 	if (known)
 		fresh = *known;
 	if (rst)
-		fresh.rst = ttl_of_segment(skb->head + skb->network_header);
+		fresh.rst = ttl_of_segment(READ(skb, head) + READ(skb, network_header));
 	else
-		fresh.usual = ttl_of_segment(skb->head + skb->network_header);
+		fresh.usual = ttl_of_segment(READ(skb, head) + READ(skb, network_header));
 	bpf_map_update_elem(&ttls, &id, &fresh, BPF_ANY);
 }
 

@@ -70,17 +70,30 @@ load_modules()
 		:
 }
 
+# As a kernel that was built without BTF: what is outside takes it from the memory. A copy stays in /run/vm/btf.
+lose_btf()
+{
+	cp /sys/kernel/btf/vmlinux /run/vm/btf
+	grep -E ' (btf_vmlinux|bpf_ctx_convert|btf_parse_vmlinux)$' /proc/kallsyms >/run/vm/symbols.new
+	mv /run/vm/symbols.new /run/vm/symbols
+	until [ -e /run/vm/without-btf ]; do
+		sleep 0.1
+	done
+	mount -t tmpfs tmpfs /sys/kernel/btf
+}
+
 second()
 {
 	export PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin HOME=/root LANG=C.UTF-8 TERM=dumb
 	# shellcheck source=/dev/null
-	. /run/vm/where # sets top, modules, console, program
+	. /run/vm/where # sets top, modules, console, program, without_btf
 	mounts
 	load_modules
 	ip link set lo up
 	# the one of this architecture, in this machine's place; the overlay keeps it in here
 	# shellcheck disable=SC2154
 	[ -z "$program" ] || cp -f "$top/$program" "$top/tcpwhy"
+	[ -z "$without_btf" ] || lose_btf
 	uname -r >/run/vm/up
 	case " $(cat /proc/cmdline) " in
 	*' vm=shell '*)

@@ -14,9 +14,12 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "fits.h"
 #include "kernel_btf.h"
 #include "ladder.h"
 #include "netns.h"
+#include "probes_object.h"
+#include "procfs.h"
 #include "tcpwhy.skel.h"
 
 #define DESCENDANTS_MAX   65536 /* processes that --children can follow at a time */
@@ -51,6 +54,12 @@ void capture_set_verbose(bool verbose)
 }
 
 /* ---- loading ----------------------------------------------------------------------------- */
+
+/* Without BTF of its own the kernel has no iterators. */
+static bool has_iterators(const struct capture *c)
+{
+	return kernel_has(&c->kernel, FEATURE_kernel_btf);
+}
 
 static void load_if(struct bpf_program *prog, bool condition)
 {
@@ -89,7 +98,7 @@ static void choose_programs(struct capture *c, const struct capture_settings *se
 	load_if(c->skel->progs.on_sys_exit, syscalls);
 	load_if(c->skel->progs.on_process_free, filter->pid_count);
 	load_if(c->skel->progs.on_fork, filter->children);
-	load_if(c->skel->progs.find_children, filter->children);
+	load_if(c->skel->progs.find_children, filter->children && has_iterators(c));
 	c->skel->rodata->watch_ttl = calls;
 	c->skel->rodata->watch_errors = calls;
 }
@@ -113,6 +122,8 @@ static void set_kernel(struct capture *c)
 	bpf_map__set_autocreate(c->skel->maps.watched_addresses,
 				!kernel_has(k, FEATURE_socket_storage));
 	bpf_map__set_autocreate(c->skel->maps.watched_ports,
+				!kernel_has(k, FEATURE_socket_storage));
+	bpf_map__set_autocreate(c->skel->maps.fin_silence_addresses,
 				!kernel_has(k, FEATURE_socket_storage));
 }
 
@@ -147,15 +158,42 @@ static const char *btf_to_name(const struct capture *c)
 	return kernel_is_admin() ? NULL : c->kernel.btf_file;
 }
 
-static int open_skeleton(struct capture *c, const struct capture_settings *settings,
-			 struct failure *why)
+/* 0 or -errno. */
+static int open_probes(struct bpf_object_skeleton *skeleton,
+		       const struct bpf_object_open_opts *opts)
+{
+	const void *other = skeleton->data;
+	void *object = probes_object(&skeleton->data_sz);
+	int err;
+
+	if (!object)
+		return -ENOMEM;
+	skeleton->data = object;
+	err = bpf_object__open_skeleton(skeleton, opts);
+	skeleton->data = (void *)other;
+	free(object);
+	return err;
+}
+
+/* 0 or -errno. */
+static int open_object(struct capture *c)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = btf_to_name(c));
 
-	c->skel = tcpwhy__open_opts(&opts);
-	if (!c->skel)
-		return failed(why, EXIT_FAILED, "cannot open the BPF programs: %s",
-			      strerror(errno));
+	c->skel = calloc(1, sizeof(*c->skel));
+	if (!c->skel || tcpwhy__create_skeleton(c->skel))
+		return -ENOMEM;
+	return has_iterators(c) ? bpf_object__open_skeleton(c->skel->skeleton, &opts)
+				: open_probes(c->skel->skeleton, &opts);
+}
+
+static int open_skeleton(struct capture *c, const struct capture_settings *settings,
+			 struct failure *why)
+{
+	int err = open_object(c);
+
+	if (err)
+		return failed(why, EXIT_FAILED, "cannot open the BPF programs: %s", strerror(-err));
 	c->skel->rodata->show_orderly = settings->orderly;
 	choose_programs(c, settings);
 	set_kernel(c);
@@ -169,6 +207,8 @@ static int open_skeleton(struct capture *c, const struct capture_settings *setti
 	bpf_program__set_autoattach(c->skel->progs.find_holders, false);
 	bpf_program__set_autoattach(c->skel->progs.find_holders_by_file, false);
 	bpf_program__set_autoattach(c->skel->progs.look_at_listeners, false);
+	bpf_program__set_autoattach(c->skel->progs.look_at_one, false);
+	bpf_program__set_autoattach(c->skel->progs.types_fit, false);
 	bpf_program__set_autoattach(c->skel->progs.find_children, false);
 	bpf_program__set_autoattach(c->skel->progs.find_cgroup, false);
 	return 0;
@@ -197,6 +237,41 @@ static bool lacks_locked_memory(const struct capture *c, int err, struct rlimit 
 	       !getrlimit(RLIMIT_MEMLOCK, limit) && limit->rlim_cur != RLIM_INFINITY;
 }
 
+/* 0 or -errno: -ESTALE if something is not where the types say. */
+static int try_types(struct capture *c, const struct fits_socket *s)
+{
+	__u64 args[] = { s->fd, s->port };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = sizeof(args));
+	int err = bpf_prog_test_run_opts(bpf_program__fd(c->skel->progs.types_fit), &opts);
+
+	return err || opts.retval ? err : -ESTALE;
+}
+
+/* Types that do not fit would make us tell tales: the kernel does not compare them itself. */
+static int check_types(struct capture *c, struct failure *why)
+{
+	struct fits_socket s;
+	int err;
+
+	if (has_iterators(c))
+		return 0;
+	err = fits_socket_open(&s);
+	if (!err)
+		err = try_types(c, &s);
+	fits_socket_close(&s);
+	if (err == -ESTALE)
+		return failed(
+			why, EXIT_NO_BTF,
+			"%s is not the BTF of the kernel that runs: what it says of tasks and "
+			"sockets does not fit; give that of this very build with --btf",
+			c->kernel.btf_file);
+	if (err)
+		return failed(why, EXIT_FAILED,
+			      "cannot find out whether the BTF fits this kernel: %s",
+			      strerror(-err));
+	return 0;
+}
+
 static int load_skeleton(struct capture *c, struct failure *why)
 {
 	struct rlimit limit;
@@ -218,10 +293,8 @@ static int load_skeleton(struct capture *c, struct failure *why)
 			why, EXIT_KERNEL,
 			"the kernel refused the BPF programs: %s; -v shows the verifier's reason%s",
 			strerror(err),
-			kernel_btf_given() ? "; --btf must be of the kernel that runs, and that "
-					     "one built with CONFIG_DEBUG_INFO_BTF=y"
-					   : "");
-	return 0;
+			kernel_btf_given() ? "; --btf must be of the kernel that runs" : "");
+	return check_types(c, why);
 }
 
 static int attach_skeleton(struct capture *c, struct failure *why)
@@ -290,17 +363,34 @@ static void find_subflows(struct capture *c)
 	}
 }
 
+/* Its own children may need another pass. */
+static void add_child(void *ctx, __u32 pid, __u32 parent)
+{
+	struct capture *c = ctx;
+	int processes = bpf_map__fd(c->skel->maps.processes);
+	__u8 yes = 1;
+
+	if (bpf_map_lookup_elem(processes, &parent, &yes) ||
+	    !bpf_map_lookup_elem(processes, &pid, &yes))
+		return;
+	if (!bpf_map_update_elem(processes, &pid, &yes, BPF_NOEXIST))
+		c->skel->bss->children_found++;
+}
+
 /*
  * The children of children, until a pass finds no more; those born meanwhile are seen by the
  * hook.
  */
 static int add_descendants(struct capture *c)
 {
-	int err;
+	int err = 0;
 
 	do {
 		c->skel->bss->children_found = 0;
-		err = run_once(c->skel->progs.find_children);
+		if (has_iterators(c))
+			err = run_once(c->skel->progs.find_children);
+		else
+			procfs_for_each_process(add_child, c);
 	} while (!err && c->skel->bss->children_found);
 	return err;
 }
@@ -376,9 +466,11 @@ static int begin_to_watch(struct capture *c, const struct filter *f, struct fail
 static int take_snapshot(struct capture *c, struct failure *why)
 {
 	bool by_file = kernel_has(&c->kernel, FEATURE_file_socket);
-	int err =
-		run_once(by_file ? c->skel->progs.find_sockets : c->skel->progs.find_sockets_again);
+	int err;
 
+	if (!has_iterators(c))
+		return 0;
+	err = run_once(by_file ? c->skel->progs.find_sockets : c->skel->progs.find_sockets_again);
 	if (err)
 		return failed(why, EXIT_KERNEL, "cannot list the sockets that are open already: %s",
 			      strerror(-err));
@@ -393,6 +485,8 @@ static int attach_look(struct capture *c, struct failure *why)
 	};
 	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
 
+	if (!has_iterators(c))
+		return 0;
 	c->look = bpf_program__attach_iter(c->skel->progs.look_at_listeners, &opts);
 	if (!c->look)
 		return failed(why, EXIT_KERNEL, "cannot iterate over the listening sockets: %s",
@@ -404,6 +498,8 @@ static int attach_search(struct capture *c, struct failure *why)
 {
 	bool by_table = kernel_has(&c->kernel, FEATURE_loop);
 
+	if (!has_iterators(c))
+		return 0;
 	c->search = bpf_program__attach_iter(
 		by_table ? c->skel->progs.find_holders : c->skel->progs.find_holders_by_file, NULL);
 	if (!c->search)
@@ -522,16 +618,39 @@ static void say_unseen_listeners(struct capture *c)
 	c->unseen_said = true;
 }
 
+/* 0 or -errno. */
+static int look_at_one(struct capture *c, __u64 address)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &address, .ctx_size_in = sizeof(address));
+
+	return bpf_prog_test_run_opts(bpf_program__fd(c->skel->progs.look_at_one), &opts);
+}
+
+/* Where there are no iterators. An entry may go at any time, and then its successor is not known.
+ */
+static int look_at_each(struct capture *c)
+{
+	int map = bpf_map__fd(c->skel->maps.listeners), err = 0;
+	__u64 address, next;
+
+	if (bpf_map_get_next_key(map, NULL, &next))
+		return 0;
+	do {
+		address = next;
+		err = look_at_one(c, address);
+	} while (!err && !bpf_map_get_next_key(map, &address, &next));
+	return err;
+}
+
 int capture_look_at_listeners(struct capture *c, bool last)
 {
 	int err;
 
 	say_unseen_listeners(c);
-
 	c->queue_filled = false;
 	c->skel->bss->last_look = last;
 	c->skel->bss->listeners_full = 0;
-	err = run_iterator(c->look);
+	err = has_iterators(c) ? run_iterator(c->look) : look_at_each(c);
 	return err ? err : (int)c->skel->bss->listeners_full;
 }
 
@@ -565,6 +684,10 @@ static void take_answers(struct capture *c, struct wanted *wanted, size_t n)
 
 void capture_find_holders(struct capture *c, struct wanted *wanted, size_t n)
 {
+	if (!has_iterators(c)) {
+		procfs_find_holders(wanted, n);
+		return;
+	}
 	ask(c, wanted, n);
 	c->skel->bss->wanted_left = n;
 	run_iterator(c->search);

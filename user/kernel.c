@@ -283,6 +283,33 @@ static uint32_t features_of_btf(const struct btf *btf)
 
 /* ---- what must be tried ------------------------------------------------------------------ */
 
+/* A program that does nothing, for where types tell the kernel what it is attached to. */
+static int load_nothing(enum bpf_attach_type type, __s32 attach_btf_id)
+{
+	static const struct bpf_insn nothing[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = type,
+		    .attach_btf_id = attach_btf_id);
+
+	return bpf_prog_load(BPF_PROG_TYPE_TRACING, "tcpwhy_try", "GPL", nothing, 2, &opts);
+}
+
+/* Has the kernel BTF itself, or is there only a file that somebody has given us? */
+static bool has_btf_itself(const struct btf *btf)
+{
+	int prog;
+
+	if (kernel_btf_shown())
+		return true;
+	prog = load_nothing(BPF_TRACE_RAW_TP, find_tracepoint(btf, "inet_sock_set_state"));
+	if (prog < 0)
+		return false;
+	close(prog);
+	return true;
+}
+
 /* What programs are attached to where tracepoints do not tell. */
 static const struct {
 	const char *functions[4];
@@ -300,17 +327,12 @@ static const struct {
 /* Not to be attached: what has more arguments than the kernel can pass on, or no BTF. */
 static bool can_fentry(const struct btf *btf, const char *function)
 {
-	static const struct bpf_insn nothing[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FENTRY,
-		    .attach_btf_id = find_function(btf, function));
+	__s32 id = find_function(btf, function);
 	int prog, link;
 
-	if (!opts.attach_btf_id)
+	if (!id)
 		return false;
-	prog = bpf_prog_load(BPF_PROG_TYPE_TRACING, "tcpwhy_try", "GPL", nothing, 2, &opts);
+	prog = load_nothing(BPF_TRACE_FENTRY, id);
 	if (prog < 0)
 		return false;
 	link = bpf_raw_tracepoint_open(NULL, prog);
@@ -398,6 +420,11 @@ static bool find_check_req(struct kernel *k)
 static const uint32_t tried = BIT(fentry_resets) | BIT(kprobe_resets) | BIT(fentry_listeners) |
 			      BIT(kprobe_listeners) | BIT(fexit_calls) | BIT(symbols);
 
+/* Those that a kernel without BTF of its own has no use for. */
+static const uint32_t by_kernel_btf = BIT(fentry_resets) | BIT(fentry_listeners) |
+				      BIT(fexit_calls) | BIT(task_pointer) | BIT(file_socket) |
+				      BIT(socket_storage) | BIT(loop) | BIT(cgroup_iterator);
+
 static const uint32_t all_features = (UINT32_C(1) << FEATURE_COUNT) - 1;
 
 static void read_btf(struct kernel *k, const struct btf *btf)
@@ -405,19 +432,29 @@ static void read_btf(struct kernel *k, const struct btf *btf)
 	btf__raw_data(btf, &k->btf_size);
 	k->btf_file = kernel_btf_path();
 	k->features = features_of_btf(btf);
+	k->features |= feature_if(has_btf_itself(btf), FEATURE_kernel_btf);
 	k->recvmsg_args = function_args(btf, "tcp_recvmsg");
 }
 
 /* Only what is used in place of something that is missing. */
 static void try_what_is_used(struct kernel *k, const struct btf *btf, uint32_t without)
 {
-	uint32_t for_functions = BIT(stray_resets) | BIT(overflow_reason) | BIT(socket_calls);
+	uint32_t for_functions =
+		BIT(kernel_btf) | BIT(stray_resets) | BIT(overflow_reason) | BIT(socket_calls);
 	uint32_t found = k->features & ~without;
 
 	if (~found & for_functions)
 		k->features |= try_functions(btf);
 	if (~found & BIT(reset_reason))
 		k->features |= feature_if(find_check_req(k), FEATURE_symbols);
+}
+
+static void leave_out(struct kernel *k, uint32_t without)
+{
+	k->features &= ~without;
+	k->unknown &= ~without;
+	if (kernel_found(k, FEATURE_kernel_btf) == FOUND_NO)
+		k->features &= ~by_kernel_btf;
 }
 
 static int look_for(enum need need, struct btf **btf, struct failure *why)
@@ -448,7 +485,7 @@ int kernel_look(struct kernel *k, uint32_t without, struct failure *why)
 	if (!err) {
 		read_btf(k, btf);
 		try_what_is_used(k, btf, without);
-		k->features &= ~without;
+		leave_out(k, without);
 	}
 	btf__free(btf);
 	return err;
@@ -475,15 +512,14 @@ void kernel_survey(struct kernel *k, uint32_t without, struct need_state needs[N
 	k->unknown = all_features;
 	if (btf) {
 		read_btf(k, btf);
-		k->unknown = tried;
+		k->unknown = tried | (kernel_btf_shown() ? 0 : BIT(kernel_btf));
 	}
 	if (btf && needs[NEED_MAPS].found == FOUND_YES) {
 		k->features |= try_functions(btf);
 		k->features |= feature_if(find_check_req(k), FEATURE_symbols);
 		k->unknown = 0;
 	}
-	k->features &= ~without;
-	k->unknown &= ~without;
+	leave_out(k, without);
 	btf__free(btf);
 }
 

@@ -21,11 +21,16 @@ bool kernel_btf_given(void)
 	return given;
 }
 
+bool kernel_btf_shown(void)
+{
+	return !access(SHOWN_BY_KERNEL, R_OK);
+}
+
 const char *kernel_btf_path(void)
 {
 	if (given)
 		return given;
-	return access(SHOWN_BY_KERNEL, R_OK) ? NULL : SHOWN_BY_KERNEL;
+	return kernel_btf_shown() ? SHOWN_BY_KERNEL : NULL;
 }
 
 /*
@@ -55,10 +60,11 @@ static int no_btf(int err, struct failure *why)
 	if (access(SHOWN_BY_KERNEL, R_OK))
 		libbpf_strerror(errno, reason, sizeof(reason));
 	return failed(why, EXIT_NO_BTF,
-		      "kernel %s has no BTF: " SHOWN_BY_KERNEL " cannot be read (%s); boot a "
-		      "kernel built with CONFIG_DEBUG_INFO_BTF=y (every Debian kernel since 5.10 "
-		      "is); if only the file is missing here, give a copy of it with --btf, or "
-		      "vmlinux-%s of the package linux-image-%s-dbg",
+		      "kernel %s has no BTF: " SHOWN_BY_KERNEL " cannot be read (%s); give it "
+		      "with --btf: a copy of that file, vmlinux-%s of the package "
+		      "linux-image-%s-dbg, or what pahole makes of a vmlinux with debugging "
+		      "information; or boot a kernel built with CONFIG_DEBUG_INFO_BTF=y, as every "
+		      "Debian kernel since 5.10 is",
 		      release, reason, release, release);
 }
 

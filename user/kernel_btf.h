@@ -18,6 +18,9 @@ void kernel_btf_use(const char *path);
 
 bool kernel_btf_given(void);
 
+/* Does the kernel show its own, whatever is used? */
+bool kernel_btf_shown(void);
+
 /* What is used now; NULL if it is not where the kernel shows it. */
 const char *kernel_btf_path(void);
 

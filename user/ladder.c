@@ -7,6 +7,18 @@
 #define BIT(feature) (UINT32_C(1) << FEATURE_##feature)
 
 static const struct ladder_text ladders[] = {
+	[LADDER_HOOKS] = {
+		"hooks",
+		"the kernel's tracepoints",
+		{
+			{ BIT(kernel_btf), "typed by the kernel's BTF, fields read directly",
+			  .programs = { "look_at_listeners" } },
+			{ 0, "raw, each field read by a probe",
+			  "no BTF in the kernel itself: each costs more, and there are no "
+			  "iterators, no fentry and no socket storage",
+			  .programs = { "look_at_one" } },
+		},
+	},
 	[LADDER_STRAY_RESETS] = {
 		"stray-resets",
 		"resets without a connection",
@@ -38,7 +50,7 @@ static const struct ladder_text ladders[] = {
 		"overflows",
 		"full accept and SYN queues",
 		{
-			{ BIT(drop_socket) | BIT(overflow_reason),
+			{ BIT(kernel_btf) | BIT(drop_socket) | BIT(overflow_reason),
 			  "sk_drops, less what kfree_skb tells",
 			  "SYNs that tcp_conn_request() drops while a queue is full count for that "
 			  "queue, whatever the reason",
@@ -52,10 +64,15 @@ static const struct ladder_text ladders[] = {
 			  "SYNs that are dropped for another reason than a full queue are not seen",
 			  .programs = { "probe_conn_request", "probe_syn_recv_v4",
 					"probe_syn_recv_v6" } },
-			{ BIT(drop_socket), "sk_drops, less what kfree_skb tells",
+			{ BIT(kernel_btf) | BIT(drop_socket),
+			  "sk_drops, less what kfree_skb tells",
 			  "no drop reason TCP_LISTEN_OVERFLOW, no fentry, no kprobes: an "
 			  "ACK that is dropped while the accept queue is full counts as "
 			  "the last one of a handshake",
+			  REACH_INFERRED, .programs = { "on_kfree_skb" } },
+			{ BIT(drop_socket), "sk_drops, less what kfree_skb tells",
+			  "no iterators, no kprobes: of a listener that was there before "
+			  "tcpwhy, SYNs are seen from its first other incident on",
 			  REACH_INFERRED, .programs = { "on_kfree_skb" } },
 			{ 0, "sk_drops while a queue is full",
 			  "kfree_skb names no socket, no fentry, no kprobes: whatever a "
@@ -84,10 +101,15 @@ static const struct ladder_text ladders[] = {
 		"sockets that were there before",
 		{
 			{ BIT(file_socket), "iterator over the descriptors of all processes",
-			  .programs = { "find_sockets" } },
-			{ 0, "iterators over descriptors, and over the sockets of each namespace",
+			  .programs = { "find_sockets", "find_subflows" } },
+			{ BIT(kernel_btf),
+			  "iterators over descriptors, and over the sockets of each namespace",
 			  "in other network namespaces they are found only with CAP_SYS_ADMIN",
-			  .programs = { "find_sockets_again" } },
+			  .programs = { "find_sockets_again", "find_subflows" } },
+			{ 0, "none",
+			  "no iterators: a listener that was there before tcpwhy is known from its "
+			  "first incident on, and its process is not; -p knows a connection when "
+			  "the process next uses it" },
 		},
 	},
 	[LADDER_HOLDERS] = {
@@ -96,8 +118,11 @@ static const struct ladder_text ladders[] = {
 		{
 			{ BIT(loop), "descriptor tables, without a reference to the files",
 			  .programs = { "find_holders" } },
-			{ 0, "iterator over the descriptors of all processes",
+			{ BIT(kernel_btf), "iterator over the descriptors of all processes",
 			  .programs = { "find_holders_by_file" } },
+			{ 0, "descriptors in /proc",
+			  "no iterators: the search is slow, and has to be in the initial PID "
+			  "namespace" },
 		},
 	},
 	[LADDER_MARKS] = {
@@ -116,7 +141,7 @@ static const struct ladder_text ladders[] = {
 		"how long a connection was silent before its peer closed it",
 		{
 			{ BIT(socket_storage), "socket storage" },
-			{ 0, "none", "a line does not tell it" },
+			{ 0, "a table of addresses", "16384 connections at most" },
 		},
 	},
 	[LADDER_CGROUPS] = {

@@ -18,7 +18,7 @@ enum reach {
 };
 
 #define RUNG_PROGRAMS_MAX 4
-#define RUNGS_MAX         5
+#define RUNGS_MAX         6
 
 struct rung {
 	uint32_t needs;   /* bits by enum feature; 0 = nothing */
@@ -30,6 +30,7 @@ struct rung {
 
 /* What is to be learnt. */
 enum ladder {
+	LADDER_HOOKS,        /* what is seen at all */
 	LADDER_STRAY_RESETS, /* resets sent without a full socket */
 	LADDER_GIVEN_UP,     /* handshakes that a listener answered with a reset */
 	LADDER_OVERFLOWS,    /* SYNs and ACKs that a listener dropped */

@@ -349,7 +349,7 @@ peer-aborted	python3	1"
 		"mount -t tmpfs none /sys/kernel/btf && exec '$TCPWHY' -d 1"
 	assert_failure 4
 	assert_output ""
-	assert_regex "$stderr" "^tcpwhy: kernel $KERNEL has no BTF: .*No such file.*CONFIG_DEBUG_INFO_BTF=y.*--btf.*linux-image-$KERNEL-dbg[^
+	assert_regex "$stderr" "^tcpwhy: kernel $KERNEL has no BTF: .*No such file.*--btf.*linux-image-$KERNEL-dbg.*CONFIG_DEBUG_INFO_BTF=y[^
 ]*$"
 }
 
@@ -376,6 +376,25 @@ hidden_btf() {
 		assert_regex "$stderr" "^tcpwhy: no BTF can be read from $BATS_TEST_TMPDIR/$file: [A-Z][^
 ]*$"
 	done
+}
+
+@test "--btf names a file that is not of this kernel, where the kernel cannot tell, with status 4" {
+	# a file in which two fields of a socket have changed places
+	$PYTHON - "$BATS_TEST_TMPDIR/btf" <<-'END'
+		import sys
+		types = open("/sys/kernel/btf/vmlinux", "rb").read()
+		for old, new in (b"sport", b"moved"), (b"saddr", b"sport"), (b"moved", b"saddr"):
+		    assert b"\0inet_" + old + b"\0" in types
+		    types = types.replace(b"\0inet_" + old + b"\0", b"\0inet_" + new + b"\0")
+		open(sys.argv[1], "wb").write(types)
+	END
+	run --separate-stderr "$TCPWHY" --without kernel-btf --btf "$BATS_TEST_TMPDIR/btf" -d 0.1
+	assert_failure 4
+	assert_output ""
+	assert_regex "$stderr" "^tcpwhy: $BATS_TEST_TMPDIR/btf is not the BTF of the kernel that runs: [^
+]*$"
+	run --separate-stderr "$TCPWHY" --without kernel-btf --btf /sys/kernel/btf/vmlinux -d 0.1
+	assert_success
 }
 
 # with_btf SED : a kernel whose BTF was changed so

@@ -47,10 +47,11 @@ remove_netns() {
 # ---- tcpwhy --------------------------------------------------------------------------------------
 
 # start_tcpwhy ARGS... : returns when it watches. TEST_WITHOUT: what of the kernel's it must do without, as on older ones.
+# TEST_BTF: where its BTF is, if the kernel has none itself.
 start_tcpwhy() {
 	OUT=$BATS_TEST_TMPDIR/out ERR=$BATS_TEST_TMPDIR/err
 	rm -f "$OUT" "$ERR" # what an earlier one said is not what this one says
-	"$TCPWHY" ${TEST_WITHOUT:+--without "$TEST_WITHOUT"} "$@" >"$OUT" 2>"$ERR" 3>&- &
+	"$TCPWHY" ${TEST_WITHOUT:+--without "$TEST_WITHOUT"} ${TEST_BTF:+--btf "$TEST_BTF"} "$@" >"$OUT" 2>"$ERR" 3>&- &
 	WATCHER=$!
 	wait_for 30 grep -q 'watching' "$ERR" || {
 		cat "$ERR"

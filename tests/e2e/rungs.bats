@@ -73,6 +73,22 @@ without() {
 	without stray-resets,fentry-resets "kprobe of tcp_v4_send_reset()" refused peer-forgot half-closed-reuse
 }
 
+@test "without BTF in the kernel itself, raw tracepoints and probes tell the same" {
+	without kernel-btf "raw, each field read by a probe" \
+		orderly-client-closes unread-data late-data late-data-acked half-closed-reuse refused server-restarted \
+		keepalive-timeout user-timeout zero-window-timeout connect-abandoned listener-closed destroyed disconnected \
+		orphan-timeout accept-overflow-syn accept-overflow-ack process-killed
+}
+
+@test "without iterators, /proc tells the children that are there and who holds a dead socket" {
+	hooks kernel-btf | grep -qF "descriptors in /proc" || fail "there is no rung for it"
+	run env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin BATS_LIB_PATH="$BATS_LIB_PATH" TEST_SLOWDOWN="${TEST_SLOWDOWN:-1}" \
+		TEST_WITHOUT=kernel-btf bats --tap -f '^(--children sees|-p sees the connections whose|-p sees a worker)' \
+		"$TOP/tests/e2e/filters.bats"
+	assert_success
+	assert_equal "$(grep -cE '^ok [0-9]+ ' <<<"$output") passed: $output" "4 passed: $output"
+}
+
 @test "helpers that an older kernel does not have are not needed" {
 	without task-pointer,file-socket,socket-storage,global-pointers,loop,cgroup-iterator,retransmit-error \
 		"the sockets of each namespace" \

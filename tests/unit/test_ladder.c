@@ -8,8 +8,8 @@
 
 /* What Debian's kernels of these releases offer. */
 #define LINUX_5_10                                                                                 \
-	(BIT(fentry_resets) | BIT(kprobe_resets) | BIT(fentry_listeners) | BIT(kprobe_listeners) | \
-	 BIT(fexit_calls) | BIT(symbols))
+	(BIT(kernel_btf) | BIT(fentry_resets) | BIT(kprobe_resets) | BIT(fentry_listeners) |       \
+	 BIT(kprobe_listeners) | BIT(fexit_calls) | BIT(symbols))
 /* tcp_conn_request() cannot be attached to by fentry there. */
 #define LINUX_6_1                                                                                  \
 	((LINUX_5_10 & ~BIT(fentry_listeners)) | BIT(task_pointer) | BIT(file_socket) |            \
@@ -18,6 +18,10 @@
 	(LINUX_6_1 | BIT(fentry_listeners) | BIT(socket_calls) | BIT(stray_resets) |               \
 	 BIT(reset_reason) | BIT(drop_socket))
 #define LINUX_6_18 (LINUX_6_12 | BIT(overflow_reason) | BIT(retransmit_error))
+
+/* What is left where the kernel was built without BTF and a file has it. */
+#define LINUX_6_1_WITHOUT_BTF                                                                      \
+	(BIT(kprobe_resets) | BIT(kprobe_listeners) | BIT(symbols) | BIT(global_pointers))
 
 #define NO_FUNCTIONS                                                                               \
 	(BIT(fentry_resets) | BIT(kprobe_resets) | BIT(fentry_listeners) | BIT(kprobe_listeners) | \
@@ -30,7 +34,8 @@ static const struct {
 } kernels[] = {
 	{ "5.10",
 	  LINUX_5_10,
-	  { [LADDER_STRAY_RESETS] = 2,
+	  { [LADDER_HOOKS] = 1,
+	    [LADDER_STRAY_RESETS] = 2,
 	    [LADDER_GIVEN_UP] = 2,
 	    [LADDER_OVERFLOWS] = 2,
 	    [LADDER_CALLS] = 2,
@@ -42,7 +47,8 @@ static const struct {
 	    [LADDER_RETRANSMITS] = 2 } },
 	{ "6.1",
 	  LINUX_6_1,
-	  { [LADDER_STRAY_RESETS] = 2,
+	  { [LADDER_HOOKS] = 1,
+	    [LADDER_STRAY_RESETS] = 2,
 	    [LADDER_GIVEN_UP] = 2,
 	    [LADDER_OVERFLOWS] = 3,
 	    [LADDER_CALLS] = 2,
@@ -54,7 +60,8 @@ static const struct {
 	    [LADDER_RETRANSMITS] = 2 } },
 	{ "6.12",
 	  LINUX_6_12,
-	  { [LADDER_STRAY_RESETS] = 1,
+	  { [LADDER_HOOKS] = 1,
+	    [LADDER_STRAY_RESETS] = 1,
 	    [LADDER_GIVEN_UP] = 1,
 	    [LADDER_OVERFLOWS] = 2,
 	    [LADDER_CALLS] = 1,
@@ -66,7 +73,8 @@ static const struct {
 	    [LADDER_RETRANSMITS] = 2 } },
 	{ "6.12 without fentry and kprobes",
 	  LINUX_6_12 & ~NO_FUNCTIONS,
-	  { [LADDER_STRAY_RESETS] = 1,
+	  { [LADDER_HOOKS] = 1,
+	    [LADDER_STRAY_RESETS] = 1,
 	    [LADDER_GIVEN_UP] = 1,
 	    [LADDER_OVERFLOWS] = 4,
 	    [LADDER_CALLS] = 1,
@@ -78,7 +86,8 @@ static const struct {
 	    [LADDER_RETRANSMITS] = 2 } },
 	{ "6.18",
 	  LINUX_6_18,
-	  { [LADDER_STRAY_RESETS] = 1,
+	  { [LADDER_HOOKS] = 1,
+	    [LADDER_STRAY_RESETS] = 1,
 	    [LADDER_GIVEN_UP] = 1,
 	    [LADDER_OVERFLOWS] = 1,
 	    [LADDER_CALLS] = 1,
@@ -88,14 +97,42 @@ static const struct {
 	    [LADDER_SILENCES] = 1,
 	    [LADDER_CGROUPS] = 1,
 	    [LADDER_RETRANSMITS] = 1 } },
+	{ "6.1 built without BTF",
+	  LINUX_6_1_WITHOUT_BTF,
+	  { [LADDER_HOOKS] = 2,
+	    [LADDER_STRAY_RESETS] = 3,
+	    [LADDER_GIVEN_UP] = 2,
+	    [LADDER_OVERFLOWS] = 3,
+	    [LADDER_CALLS] = 3,
+	    [LADDER_SNAPSHOT] = 3,
+	    [LADDER_HOLDERS] = 3,
+	    [LADDER_MARKS] = 2,
+	    [LADDER_SILENCES] = 2,
+	    [LADDER_CGROUPS] = 2,
+	    [LADDER_RETRANSMITS] = 2 } },
+	{ "6.18 built without BTF and kprobes",
+	  BIT(stray_resets) | BIT(reset_reason) | BIT(drop_socket) | BIT(overflow_reason) |
+		  BIT(socket_calls) | BIT(retransmit_error) | BIT(global_pointers),
+	  { [LADDER_HOOKS] = 2,
+	    [LADDER_STRAY_RESETS] = 1,
+	    [LADDER_GIVEN_UP] = 1,
+	    [LADDER_OVERFLOWS] = 5,
+	    [LADDER_CALLS] = 1,
+	    [LADDER_SNAPSHOT] = 3,
+	    [LADDER_HOLDERS] = 3,
+	    [LADDER_MARKS] = 2,
+	    [LADDER_SILENCES] = 2,
+	    [LADDER_CGROUPS] = 2,
+	    [LADDER_RETRANSMITS] = 1 } },
 	{ "nothing",
 	  0,
-	  { [LADDER_STRAY_RESETS] = 4,
+	  { [LADDER_HOOKS] = 2,
+	    [LADDER_STRAY_RESETS] = 4,
 	    [LADDER_GIVEN_UP] = 3,
-	    [LADDER_OVERFLOWS] = 5,
+	    [LADDER_OVERFLOWS] = 6,
 	    [LADDER_CALLS] = 3,
-	    [LADDER_SNAPSHOT] = 2,
-	    [LADDER_HOLDERS] = 2,
+	    [LADDER_SNAPSHOT] = 3,
+	    [LADDER_HOLDERS] = 3,
 	    [LADDER_MARKS] = 2,
 	    [LADDER_SILENCES] = 2,
 	    [LADDER_CGROUPS] = 2,
@@ -136,6 +173,12 @@ static const struct {
 	{ "6.1", LINUX_6_1, { { VERDICT_syn_dropped, REACH_NONE } } },
 	{ "6.12", LINUX_6_12, { { VERDICT_syn_dropped, REACH_NONE } } },
 	{ "6.18", LINUX_6_18, { { 0 } } },
+	{ "6.1 built without BTF",
+	  LINUX_6_1_WITHOUT_BTF,
+	  { { VERDICT_syn_dropped, REACH_NONE },
+	    { VERDICT_write_after_close, REACH_NONE },
+	    { VERDICT_not_connected, REACH_NONE },
+	    { VERDICT_call_failed, REACH_NONE } } },
 	{ "6.12 without fentry and kprobes",
 	  LINUX_6_12 & ~NO_FUNCTIONS,
 	  { { VERDICT_accept_overflow, REACH_INFERRED },

@@ -20,6 +20,8 @@ quick=${TEST_QUICK-}
 read -ra tests <<<"${TESTS:-${quick:+tests/e2e/deaths.bats}}"
 ((${#tests[@]})) || tests=(e2e)
 export VM_SECONDS=${VM_SECONDS:-7200} # all tests of one kernel
+without_btf=${VM_WITHOUT_BTF-}        # as kernels that were built without; then it comes from a file
+btf=/run/vm/btf
 slowdown=${TEST_SLOWDOWN:-6}          # of the emulation, which makes time-outs longer
 
 passed=0 failed=0 skipped=0
@@ -32,16 +34,16 @@ count()
 # one RELEASE : the tests, or why there can be none
 one()
 {
-	local log=$results/$1.tap status=0 bad
+	local log=$results/$1${without_btf:+-without-btf}.tap status=0 bad
 	echo "== Linux $1"
 	# shellcheck disable=SC2016
-	tools/vm run "$1" sh -c 'echo "# $(uname -r)"; ./tcpwhy -d 1' >"$log" 2>&1 || status=$?
+	tools/vm run "$1" sh -c 'echo "# $(uname -r)"; ./tcpwhy "$@"' sh ${without_btf:+--btf "$btf"} -d 1 >"$log" 2>&1 || status=$?
 	cat "$log"
 	if ((status)); then
 		echo "not ok tcpwhy starts (exit status $status)" | tee -a "$log"
 	else
 		echo "ok tcpwhy starts" | tee -a "$log"
-		tools/vm run "$1" env "TEST_SLOWDOWN=$slowdown" "TEST_QUICK=$quick" tests/run.sh "${tests[@]}" 2>&1 | tee -a "$log"
+		tools/vm run "$1" env "TEST_SLOWDOWN=$slowdown" "TEST_QUICK=$quick" "TEST_BTF=${without_btf:+$btf}" tests/run.sh "${tests[@]}" 2>&1 | tee -a "$log"
 		status=${PIPESTATUS[0]}
 		# the guest itself may have failed, or stopped half way
 		((status < 2)) || echo "not ok the tests come to an end (exit status $status)" | tee -a "$log"
@@ -65,7 +67,7 @@ fi
 logs=()
 for kernel in "${kernels[@]}"; do
 	one "$kernel"
-	logs+=("$results/$kernel.tap")
+	logs+=("$results/$kernel${without_btf:+-without-btf}.tap")
 done
 
 echo
