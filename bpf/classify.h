@@ -180,6 +180,20 @@ RULE is_closed_here(const struct facts *f)
 	       (has(f, FACT_PEER_FIN) || (has(f, FACT_DEAD) && !has(f, FACT_LINGER2_OFF)));
 }
 
+/*
+ * The rules of orderly ends come first, and look at little: event, state, err, unacked, unsent, and
+ * the flags ORDERLY_FLAGS. So a healthy connection needs no other facts. VERDICT_unknown: it is
+ * none.
+ */
+#define ORDERLY_FLAGS (FACT_PEER_FIN | FACT_DEAD | FACT_LINGER2_OFF)
+
+static inline __attribute__((always_inline)) enum verdict classify_orderly(const struct facts *f)
+{
+	if (is_closed_by_peer(f))
+		return VERDICT_closed_by_peer;
+	return is_closed_here(f) ? VERDICT_closed_here : VERDICT_unknown;
+}
+
 /* __tcp_close() looks at unread data first, before linger. RFC 2525, section 2.17. */
 RULE is_unread_data(const struct facts *f)
 {

@@ -35,19 +35,21 @@ static __always_inline bool is_wanted(__u32 verdict)
 	return !filter_verdicts || filter_verdicts >> verdict & 1;
 }
 
+static __always_inline bool is_worth_a_record(enum verdict verdict)
+{
+	if (filter_verdicts)
+		return is_wanted(verdict);
+	return show_orderly || verdict_group(verdict) != GROUP_ORDERLY;
+}
+
 __noinline int judge(const struct facts *facts)
 {
 	enum verdict verdict;
-	bool worth;
 
 	if (!facts)
 		return VERDICT_unknown;
 	verdict = classify(facts);
-	if (filter_verdicts)
-		worth = is_wanted(verdict);
-	else
-		worth = show_orderly || verdict_group(verdict) != GROUP_ORDERLY;
-	return worth ? verdict | WORTH_A_RECORD : verdict;
+	return is_worth_a_record(verdict) ? verdict | WORTH_A_RECORD : verdict;
 }
 
 /* Atomic although per CPU: a softirq may interrupt a program on its own CPU. */
@@ -91,6 +93,7 @@ static __always_inline struct evidence *reserve_evidence(const struct facts *fac
 	if (!e)
 		return NULL;
 	e->time_ns = bpf_ktime_get_ns();
+	e->jiffies = bpf_jiffies64();
 	e->facts = *facts;
 	e->count = 1;
 	return e;

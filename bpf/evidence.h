@@ -175,12 +175,47 @@ struct evidence {
 	__u32 fin_silence_ms; /* of data before the first FIN, ours or the peer's; 0 = unknown */
 	__u32 written_ms; /* since the write that was never acknowledged; 0 = nothing was sent again
 			   */
+	__u32 jiffies;    /* of the kernel, at this time; with which those of closers compare */
+	__u64 closer_key; /* user space is to look for its closer: struct closer; 0 = no need */
 };
 
 /* Sent when a socket is closed that had died with its owner unknown: now the owner is known. */
 struct closer_record {
 	struct record_head head;
 	__u64 sock_id;
+	struct owner owner;
+};
+
+/*
+ * Who has lately closed a socket, or shut it down. Each CPU has a ring of its own in the table of
+ * closers, where the newest takes the place of the oldest; for a minute of TIME_WAIT they have room
+ * for 1000 closes a second. User space looks for a closer if it is needed, which is seldom.
+ */
+#define CLOSERS      65536 /* a power of two: numbers have 16 bits */
+#define CLOSER_RINGS 256   /* a power of two; more CPUs share */
+
+struct closer {
+	__u64 key;         /* hash and both ports of the connection; 0 = none, or being written */
+	__u32 jiffies;     /* when it closed */
+	__u32 silence;     /* jiffies without data before our FIN, if it was the first; else 0 */
+	__u32 pid : 30;    /* of the process, 0 = unknown */
+	__u32 exiting : 1; /* as in struct owner */
+	__u32 passes : 1;  /* its process and cgroup pass the filter */
+	__u16 exit_code;   /* as in struct owner, where 16 bits are in use */
+	__u16 before;      /* the one before it with such a hash, 0 = none; under -p and --cgroup */
+};
+
+/* How many were written in a ring: the newest is the one before n, modulo the ring's size. */
+struct closer_ring {
+	__u32 n;
+	__u32 pad[15]; /* to the end of the cache line */
+};
+
+/* What is known of the processes of closers, in the slot of its PID, modulo their number. */
+#define CLOSING_PROCESSES 4096 /* a power of two */
+
+struct closing_process {
+	__u64 css_set; /* of its cgroups, when it was learnt: task->cgroups */
 	struct owner owner;
 };
 
@@ -194,7 +229,8 @@ struct wanted {
 };
 
 _Static_assert(sizeof(struct facts) == 80, "facts are part of the wire format");
-_Static_assert(sizeof(struct evidence) == 288, "evidence is a wire format");
+_Static_assert(sizeof(struct closer) == 24, "closer is shared memory");
+_Static_assert(sizeof(struct evidence) == 304, "evidence is a wire format");
 _Static_assert(sizeof(struct closer_record) == 56, "closer_record is a wire format");
 
 /* Counters beside the verdicts, per CPU in the kernel. */

@@ -35,9 +35,20 @@ struct {
 	__type(value, __u8);
 } peers SEC(".maps");
 
+const volatile struct port_rule few_ports[FEW_PORTS] = {};
+const volatile bool ports_are_few = false; /* all are in few_ports */
+
 /* Older verifiers do not know that what ntohs() returns has 16 bits. */
 static __always_inline __u32 flags_of_port(__u32 port)
 {
+	__u32 flags = 0;
+
+	if (ports_are_few) {
+		for (int i = 0; i < FEW_PORTS; i++)
+			if (port == few_ports[i].port)
+				flags |= few_ports[i].flags;
+		return flags;
+	}
 	barrier_var(port);
 	return port_flags[port & (PORTS - 1)];
 }
@@ -49,6 +60,15 @@ static __always_inline bool pass_ports(__u16 lport, __u16 rport)
 		((local | remote) & PORT_EITHER) | (local & PORT_LOCAL) | (remote & PORT_REMOTE);
 
 	return !(filter_ports & ~held);
+}
+
+/* The same early: skc_num is 0 in a socket that has died. */
+static __always_inline bool may_pass_ports(const struct sock *sk)
+{
+	__u16 lport = READ(sk, __sk_common.skc_num);
+
+	return !filter_ports || !lport ||
+	       pass_ports(lport, bpf_ntohs(READ(sk, __sk_common.skc_dport)));
 }
 
 static __always_inline bool is_mapped(const __u8 *address)

@@ -16,6 +16,14 @@ enum port_flag {
 	PORT_REMOTE = 1 << 2, /* -D: at the other end */
 };
 
+/* As many as this are compared one by one; more are looked up in a table of all. */
+#define FEW_PORTS 4
+
+struct port_rule {
+	__u16 port;  /* 0 = none */
+	__u16 flags; /* enum port_flag */
+};
+
 #define FAMILY_BITS 32
 
 /* --peer: the key of a longest-prefix map. Addresses as they are shown: mapped ones are IPv4. */

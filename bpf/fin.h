@@ -40,13 +40,21 @@ static __always_inline __u32 *silence_of(struct tcp_sock *tp, bool add)
 	return bpf_map_lookup_elem(&fin_silence_addresses, &address);
 }
 
+static __always_inline bool is_long(__u32 jiffies)
+{
+	return (__u64)jiffies * tick_us >= WORTH_REMEMBERING_US;
+}
+
 /* The peer's FIN came, and it is the first. */
 static __always_inline void remember_fin(struct tcp_sock *tp)
 {
-	__u32 jiffies = silent_jiffies(tp);
-	__u32 *silence;
+	__u32 *silence, jiffies;
 
-	if ((__u64)jiffies * tick_us < WORTH_REMEMBERING_US || !pass_sock(tp))
+	/* each is looked at only if it must be: most have received data a moment ago */
+	if (!is_long((__u32)bpf_jiffies64() - READ(tp, inet_conn.icsk_ack.lrcvtime)))
+		return;
+	jiffies = silent_jiffies(tp);
+	if (!is_long(jiffies) || !pass_sock(tp))
 		return;
 	silence = silence_of(tp, true);
 	if (silence)

@@ -228,10 +228,16 @@ static __always_inline bool noted_lately(void)
 	return (__u64)jiffies * tick_us * 1000 < NOTED_FOR_NS;
 }
 
+/* Where all children find the queue empty, as in good times, none leaves a note. */
+static __always_inline bool is_noteworthy_queue(const struct sock *child)
+{
+	return READ(child, sk_ack_backlog) || noted_lately();
+}
+
 /*
  * A new child is a copy of its listener from just before it joins the queue; the listener itself
  * cannot be reached from here. If each finds one more than the one before, nothing has been
- * accepted in between. Where all find the queue empty, as in good times, none leaves a note.
+ * accepted in between.
  */
 static __always_inline void note_queue(struct tcp_sock *child)
 {
@@ -239,7 +245,7 @@ static __always_inline void note_queue(struct tcp_sock *child)
 	struct queue_history *queue;
 	__u64 now;
 
-	if (!backlog && !noted_lately())
+	if (!is_noteworthy_queue(as_sock(child)))
 		return;
 	if (!pass_netns(as_sock(child)))
 		return;

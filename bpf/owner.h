@@ -4,8 +4,8 @@
  *
  * When a task holds the socket lock, the current task is the one. When it doesn't, because a
  * timer or a packet ended the connection, the current task is a stranger. Then, if a process had
- * closed the socket before, it is found in a table of recent closers; else the process still
- * holds the descriptor, and user space has it searched for (holders.h), or is told when it is
+ * closed the socket before, it is found among the recent closers (closers.h); else the process
+ * still holds the descriptor, and user space has it searched for (holders.h), or is told when it is
  * closed.
  */
 #ifndef TCPWHY_OWNER_H
@@ -13,48 +13,6 @@
 
 #include "files.h"
 #include "sock.h"
-
-/* Powers of two; their product is 500 closes a second, for the minute of TIME_WAIT. */
-#define CLOSER_SETS 8192
-#define CLOSER_WAYS 4
-
-/*
- * A cache of sets: in its set, a newcomer takes the place of the oldest. A way is believed only if
- * its key, hash and both ports, is the socket's, so the table forgets but does not lie. The keys
- * are side by side: most of a set need not be looked at.
- */
-struct closer {
-	struct owner owner;
-	__u32 jiffies; /* when it closed */
-	__u32 silence; /* jiffies before our FIN, if it was the first */
-	__u8 passes;   /* its process and cgroup pass the filter */
-	__u8 pad[7];
-};
-
-struct closer_set {
-	__u64 keys[CLOSER_WAYS]; /* 0 = none, or being written */
-	__u32 next;              /* the way that was written first */
-	__u32 pad;
-	struct closer ways[CLOSER_WAYS];
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, CLOSER_SETS);
-	__type(key, __u32);
-	__type(value, struct closer_set);
-} closers SEC(".maps");
-
-/* Sockets that died with their owner unknown, until tcp_destroy_sock tells: sock_ids. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, __u64);
-	__type(value, __u8);
-} ownerless SEC(".maps");
-
-/* How many are in it: spares every healthy socket the look into the map. */
-__s64 ownerless_waiting = 0;
 
 /* Kernel threads own nothing. */
 static __always_inline void owner_of_task(struct owner *o, const struct task_struct *task)
@@ -176,108 +134,18 @@ static __always_inline void owner_of_close(struct owner *o, struct sock *sk)
 	close_owner(o, &id);
 }
 
-/* ---- recent closers -------------------------------------------------------------------------- */
+/* ---- the closer is still to come ------------------------------------------------------------ */
 
-/* TIME_WAIT minisocks have the hash and the ports of the socket that they stand for. */
-static __always_inline __u64 closer_key(__u32 hash, __u16 rport, __u16 lport)
-{
-	return (__u64)hash << 32 | (__u32)rport << 16 | lport;
-}
+/* Sockets that died with their owner unknown, until tcp_destroy_sock tells: sock_ids. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, __u8);
+} ownerless SEC(".maps");
 
-static __always_inline __u64 closer_key_of_sock(struct tcp_sock *tp)
-{
-	return closer_key(READ(as_sock(tp), __sk_common.skc_hash), remote_port(tp), local_port(tp));
-}
-
-static __always_inline struct closer_set *closer_set(__u64 key)
-{
-	__u32 set = key >> 32 & (CLOSER_SETS - 1);
-
-	return bpf_map_lookup_elem(&closers, &set);
-}
-
-static __always_inline __u32 closer_way(const struct closer_set *set, __u64 key)
-{
-	for (__u32 i = 0; i < CLOSER_WAYS; i++)
-		if (set->keys[i] == key)
-			return i;
-	return CLOSER_WAYS;
-}
-
-/*
- * The process closed or shut down its end: the last time that it can be seen. Those that the
- * filter does not let pass are remembered too, or an older one would be taken for them.
- */
-static __always_inline void remember_closer(struct tcp_sock *tp, bool first_fin, bool passes)
-{
-	__u64 key = closer_key_of_sock(tp);
-	struct closer_set *set = closer_set(key);
-	struct closer *closer;
-	__u32 way;
-
-	if (!set)
-		return;
-	way = closer_way(set, key);
-	if (way == CLOSER_WAYS)
-		way = set->next++;
-	way &= CLOSER_WAYS - 1;
-	closer = &set->ways[way];
-	set->keys[way] = 0;
-	barrier();
-	__builtin_memset(&closer->owner, 0, sizeof(closer->owner));
-	owner_of_close(&closer->owner, as_sock(tp));
-	closer->jiffies = bpf_jiffies64();
-	closer->silence = first_fin ? silent_jiffies(tp) : 0;
-	closer->passes = passes;
-	barrier();
-	set->keys[way] = key;
-}
-
-static __always_inline struct closer *find_closer(__u64 key)
-{
-	struct closer_set *set = closer_set(key);
-	__u32 way = set ? closer_way(set, key) : CLOSER_WAYS;
-
-	return way < CLOSER_WAYS ? &set->ways[way] : NULL;
-}
-
-static __always_inline void owner_from_closer(struct evidence *e, const struct closer *closer)
-{
-	if (!closer)
-		return;
-	e->owner = closer->owner;
-	e->owner.source = OWNER_CLOSER;
-	e->closed_ms = ms_since(closer->jiffies);
-	if (closer->silence)
-		e->fin_silence_ms = jiffies_to_ms(closer->silence);
-}
-
-static __always_inline bool closing_state(__u8 state)
-{
-	return state == BPF_TCP_FIN_WAIT1 || state == BPF_TCP_FIN_WAIT2 ||
-	       state == BPF_TCP_CLOSING || state == BPF_TCP_LAST_ACK || state == BPF_TCP_CLOSE;
-}
-
-/*
- * A listener's children are closed by the task that closes the listener, which holds the lock of
- * the listener and not theirs; a child in SYN_RECV may instead meet its end in a softirq, unless
- * it is one of Fast Open, which waits in the queue.
- */
-static __always_inline bool closed_with_listener(const struct facts *f, struct tcp_sock *tp)
-{
-	return is_listener_closed(f) && (f->state != ST_SYN_RECV || READ(tp, fastopen_rsk));
-}
-
-/* Of a full socket that has died. ss -K holds the lock too, and is not the owner. */
-static __always_inline void owner_of_death(struct evidence *e, struct tcp_sock *tp)
-{
-	const struct facts *f = &e->facts;
-
-	if ((has(f, FACT_OWNED) && f->err != ERR_CONNABORTED) || closed_with_listener(f, tp))
-		owner_of_close(&e->owner, as_sock(tp));
-	else if (closing_state(f->state))
-		owner_from_closer(e, find_closer(closer_key_of_sock(tp)));
-}
+/* How many are in it: spares every healthy socket the look into the map. */
+__s64 ownerless_waiting = 0;
 
 static __always_inline void await_owner(struct tcp_sock *tp)
 {

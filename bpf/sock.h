@@ -144,6 +144,25 @@ static __always_inline __u32 sock_flags(const struct tcp_sock *tp)
 	return flags;
 }
 
+/* What classify_orderly() looks at. */
+static __always_inline void facts_of_orderly_end(struct facts *f, const struct tcp_sock *tp,
+						 __u8 state)
+{
+	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+	__u64 bits = READ(sk, __sk_common.skc_flags);
+	__u32 snd_nxt = READ(tp, snd_nxt);
+
+	f->event = EVENT_DEATH;
+	f->state = state;
+	f->err = READ(sk, sk_err);
+	f->flags = (bits >> SOCK_DEAD & 1) * FACT_DEAD;
+	f->flags |= (bits >> SOCK_DONE & 1) * FACT_PEER_FIN;
+	if (!(f->flags & FACT_PEER_FIN)) /* the rules do not ask then, and it is far away */
+		f->flags |= FLAG_IF(READ(tp, linger2) < 0, FACT_LINGER2_OFF);
+	f->unacked = snd_nxt - READ(tp, snd_una);
+	f->unsent = READ(tp, write_seq) - snd_nxt;
+}
+
 /* The FIN takes one number of the sequence space, and nobody reads it. */
 static __always_inline __u32 unread_bytes(const struct tcp_sock *tp, __u32 flags)
 {

@@ -15,6 +15,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "calls.h"
+#include "closers.h"
 #include "emit.h"
 #include "filter.h"
 #include "fin.h"
@@ -50,20 +51,34 @@ static __always_inline void send_death(struct evidence *e, struct tcp_sock *tp, 
 		recall_ttls(e, tp);
 	recall_fin(e, tp);
 	owner_of_death(e, tp);
-	if (!e->owner.pid && e->inode)
+	if (!e->owner.pid && !e->closer_key && e->inode)
 		await_owner(tp);
 	send(e);
 }
 
-static __always_inline void on_death(struct tcp_sock *tp, int state)
+static __always_inline void on_unhealthy_death(struct tcp_sock *tp, int state)
 {
 	struct facts facts = {};
 
-	if (!pass_sock(tp))
-		return;
 	facts.event = EVENT_DEATH;
 	facts_of_sock(&facts, tp, state);
 	send_death(report(&facts, 1), tp, 0);
+}
+
+/* An orderly end is counted, and that is all, unless a record is wanted. */
+static __always_inline void on_death(struct tcp_sock *tp, int state)
+{
+	enum verdict orderly;
+	struct facts facts;
+
+	if (!pass_sock(tp))
+		return;
+	facts_of_orderly_end(&facts, tp, state);
+	orderly = classify_orderly(&facts);
+	if (orderly != VERDICT_unknown && !is_worth_a_record(orderly))
+		count_verdict(orderly, 1);
+	else
+		on_unhealthy_death(tp, state);
 	if (watch_ttl)
 		forget_ttls(tp);
 }
@@ -136,9 +151,25 @@ static __always_inline void on_close(struct tcp_sock *tp, int new)
 /* ---- the choke point ------------------------------------------------------------------------- */
 
 /* Most changes of state decide nothing: they leave at once. */
-static __always_inline bool decisive(int new)
+static __always_inline bool decisive(const struct sock *sk, int old, int new)
 {
-	return !(new == BPF_TCP_ESTABLISHED || new == BPF_TCP_FIN_WAIT2 || new == BPF_TCP_CLOSING);
+	switch (new) {
+	case BPF_TCP_ESTABLISHED:
+	case BPF_TCP_FIN_WAIT2:
+	case BPF_TCP_CLOSING:
+		return false;
+	case BPF_TCP_SYN_SENT:
+		return filter_processes;
+	case BPF_TCP_SYN_RECV:
+		return old == BPF_TCP_LISTEN /* else it has connected to itself */ &&
+		       (filter_processes || is_noteworthy_queue(sk));
+	case BPF_TCP_FIN_WAIT1:
+	case BPF_TCP_LAST_ACK:
+	case BPF_TCP_CLOSE_WAIT:
+		return may_pass_ports(sk);
+	default:
+		return old != new;
+	}
 }
 
 TRACEPOINT("inet_sock_set_state")
@@ -146,7 +177,7 @@ int BPF_PROG(on_set_state, struct sock *sk, int old, int new)
 {
 	struct tcp_sock *tp;
 
-	if (!decisive(new) || old == new)
+	if (!decisive(sk, old, new))
 		return 0;
 	tp = tcp_of_sock(sk);
 	if (!tp)
@@ -166,10 +197,8 @@ int BPF_PROG(on_set_state, struct sock *sk, int old, int new)
 		remember_fin(tp);
 		break;
 	case BPF_TCP_SYN_RECV:
-		if (old == BPF_TCP_LISTEN) { /* else it has connected to itself */
-			note_queue(tp);
-			inherit_holder(tp);
-		}
+		note_queue(tp);
+		inherit_holder(tp);
 		break;
 	case BPF_TCP_SYN_SENT:
 		if (current_is_watched())
@@ -220,16 +249,15 @@ static __always_inline __u64 closer_key_of_time_wait(const struct sock *sk)
 
 static __always_inline void on_reset_by_time_wait(const struct sock *sk, const struct sk_buff *skb)
 {
+	__u64 key = closer_key_of_time_wait(sk);
 	struct facts facts = {};
-	struct closer *closer;
 	struct segment seg;
 	struct evidence *e;
 
 	read_segment(&seg, skb);
 	if (!pass_tuple(&seg.tuple) || !pass_netns(sk))
 		return;
-	closer = find_closer(closer_key_of_time_wait(sk));
-	if (filter_owners() && !(closer && closer->passes))
+	if (filter_owners() && !closer_passes(key))
 		return;
 	count(COUNT_RESETS_SENT, 1);
 	facts.event = EVENT_RESET;
@@ -241,7 +269,7 @@ static __always_inline void on_reset_by_time_wait(const struct sock *sk, const s
 		return;
 	e->sock_id = (__u64)sk;
 	e->netns = netns_of_sock(sk);
-	owner_from_closer(e, closer);
+	e->closer_key = key;
 	details_of_segment(e, &seg);
 	send(e);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,7 +15,8 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
-#include "fits.h"
+#include "closer_index.h"
+#include "known_socket.h"
 #include "kernel_btf.h"
 #include "ladder.h"
 #include "netns.h"
@@ -29,9 +31,11 @@ struct capture {
 	struct tcpwhy *skel;
 	struct kernel kernel;
 	struct ring_buffer *ring;
-	struct bpf_link *look;   /* the iterator over the listeners */
-	struct bpf_link *search; /* the iterator over the tasks */
-	struct bpf_link *cgroup; /* holds the cgroup of the filter, or NULL */
+	struct bpf_link *look;       /* the iterator over the listeners */
+	struct bpf_link *search;     /* the iterator over the tasks */
+	struct bpf_link *cgroup;     /* holds the cgroup of the filter, or NULL */
+	struct closer *closer_table; /* mapped; NULL: not yet */
+	struct closers *closers;
 	struct capture_sink sink;
 	uint64_t rejected;
 	bool queue_filled;
@@ -108,6 +112,16 @@ static bool is_loaded(const struct bpf_program *prog)
 	return bpf_program__autoload(prog);
 }
 
+/* Of the recent closers each CPU has an equal share, a power of two: bpf/closers.h. */
+static unsigned int ring_size(const struct capture *c)
+{
+	unsigned int size = bpf_map__max_entries(c->skel->maps.closers);
+
+	for (int shared = 1; shared < c->cpus && size > 1; shared *= 2)
+		size /= 2;
+	return size;
+}
+
 static void set_kernel(struct capture *c)
 {
 	const struct kernel *k = &c->kernel;
@@ -117,6 +131,7 @@ static void set_kernel(struct capture *c)
 	c->skel->rodata->check_req_start = k->check_req_start;
 	c->skel->rodata->check_req_end = k->check_req_end;
 	c->skel->rodata->recvmsg_args = k->recvmsg_args;
+	c->skel->rodata->closers_per_ring = ring_size(c);
 	c->skel->rodata->hook_syns = is_loaded(c->skel->progs.on_conn_request) ||
 				     is_loaded(c->skel->progs.probe_conn_request);
 	bpf_map__set_autocreate(c->skel->maps.watched_addresses,
@@ -127,13 +142,29 @@ static void set_kernel(struct capture *c)
 				!kernel_has(k, FEATURE_socket_storage));
 }
 
+static void set_ports(struct capture *c, const struct filter *f)
+{
+	unsigned int few = 0;
+
+	memcpy(c->skel->bss->port_flags, f->port_flags, sizeof(f->port_flags));
+	for (unsigned int port = 0; port < PORTS; port++) {
+		if (!f->port_flags[port])
+			continue;
+		if (few == FEW_PORTS)
+			return;
+		c->skel->rodata->few_ports[few].port = port;
+		c->skel->rodata->few_ports[few++].flags = f->port_flags[port];
+	}
+	c->skel->rodata->ports_are_few = true;
+}
+
 /* Before loading: the verifier drops the filters that are not set. */
 static int set_filter(struct capture *c, const struct filter *f)
 {
 	unsigned int most_processes = f->children ? DESCENDANTS_MAX : FILTER_PIDS_MAX;
 
 	c->skel->rodata->filter_ports = f->ports;
-	memcpy(c->skel->bss->port_flags, f->port_flags, sizeof(f->port_flags));
+	set_ports(c, f);
 	c->skel->rodata->filter_family = filter_family(f);
 	c->skel->rodata->filter_peers = f->peer_count > 0;
 	c->skel->rodata->filter_netns = f->netns;
@@ -238,7 +269,7 @@ static bool lacks_locked_memory(const struct capture *c, int err, struct rlimit 
 }
 
 /* 0 or -errno: -ESTALE if something is not where the types say. */
-static int try_types(struct capture *c, const struct fits_socket *s)
+static int try_types(struct capture *c, const struct known_socket *s)
 {
 	__u64 args[] = { s->fd, s->port };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = sizeof(args));
@@ -250,15 +281,15 @@ static int try_types(struct capture *c, const struct fits_socket *s)
 /* Types that do not fit would make us tell tales: the kernel does not compare them itself. */
 static int check_types(struct capture *c, struct failure *why)
 {
-	struct fits_socket s;
+	struct known_socket s;
 	int err;
 
 	if (has_iterators(c))
 		return 0;
-	err = fits_socket_open(&s);
+	err = known_socket_open(&s);
 	if (!err)
 		err = try_types(c, &s);
-	fits_socket_close(&s);
+	known_socket_close(&s);
 	if (err == -ESTALE)
 		return failed(
 			why, EXIT_NO_BTF,
@@ -508,7 +539,68 @@ static int attach_search(struct capture *c, struct failure *why)
 	return 0;
 }
 
+/* ---- closers ----------------------------------------------------------------------------- */
+
+#define CLOSER_TABLE_SIZE (CLOSERS * sizeof(struct closer))
+
+static int open_closers(struct capture *c, struct failure *why)
+{
+	int map = bpf_map__fd(c->skel->maps.closers);
+	void *table = mmap(NULL, CLOSER_TABLE_SIZE, PROT_READ, MAP_SHARED, map, 0);
+
+	if (table == MAP_FAILED)
+		return failed(why, EXIT_FAILED, "cannot map the table of closers: %s",
+			      strerror(errno));
+	c->closer_table = table;
+	c->closers = closers_new(table, c->skel->bss->closer_rings, ring_size(c), c->cpus);
+	return c->closers ? 0 : failed(why, EXIT_FAILED, "out of memory");
+}
+
+static uint32_t jiffies_to_ms(const struct capture *c, uint32_t jiffies)
+{
+	return (uint64_t)jiffies * c->skel->rodata->tick_us / 1000;
+}
+
+/* If another process has taken its slot, it has only its number. */
+static void owner_of_closer(const struct capture *c, struct owner *o, const struct closer *closer)
+{
+	__u32 slot = closer->pid & (CLOSING_PROCESSES - 1);
+	struct closing_process p;
+
+	if (!bpf_map_lookup_elem(bpf_map__fd(c->skel->maps.closing_processes), &slot, &p) &&
+	    p.owner.pid == closer->pid)
+		*o = p.owner;
+	o->pid = closer->pid;
+	o->exiting = closer->exiting;
+	o->exit_code = closer->exit_code;
+	o->source = OWNER_CLOSER;
+}
+
+/* The evidence of a socket that had been closed, or shut down, gets what is known of that. */
+static void add_closer(struct capture *c, struct evidence *e)
+{
+	struct closer closer;
+
+	if (!closers_find(c->closers, e->closer_key, &closer))
+		return;
+	owner_of_closer(c, &e->owner, &closer);
+	e->closed_ms = jiffies_to_ms(c, e->jiffies - closer.jiffies);
+	if (closer.silence)
+		e->fin_silence_ms = jiffies_to_ms(c, closer.silence);
+}
+
 /* ---- records ----------------------------------------------------------------------------- */
+
+static void take_evidence(struct capture *c, const struct evidence *e)
+{
+	struct evidence complete = *e;
+
+	if (e->facts.flags & FACT_QUEUE_FULL)
+		c->queue_filled = true;
+	if (e->closer_key)
+		add_closer(c, &complete);
+	c->sink.evidence(c->sink.ctx, &complete);
+}
 
 static int take_record(void *ctx, void *data, size_t size)
 {
@@ -518,11 +610,7 @@ static int take_record(void *ctx, void *data, size_t size)
 	if (size < sizeof(*head) || head->size > size) {
 		c->rejected++;
 	} else if (head->type == RECORD_EVIDENCE && head->size == sizeof(struct evidence)) {
-		const struct evidence *e = data;
-
-		if (e->facts.flags & FACT_QUEUE_FULL)
-			c->queue_filled = true;
-		c->sink.evidence(c->sink.ctx, e);
+		take_evidence(c, data);
 	} else if (head->type == RECORD_CLOSER && head->size == sizeof(struct closer_record)) {
 		const struct closer_record *record = data;
 
@@ -553,6 +641,7 @@ int capture_try(const struct kernel *k, const struct capture_settings *settings,
 	if (!c)
 		return failed(why, EXIT_FAILED, "out of memory");
 	c->kernel = *k;
+	c->cpus = libbpf_num_possible_cpus();
 	err = open_skeleton(c, settings, why) || load_skeleton(c, why) || open_ring(c, why);
 	if (!err && attach)
 		err = attach_skeleton(c, why) || attach_look(c, why) || attach_search(c, why);
@@ -574,8 +663,8 @@ struct capture *capture_open(const struct capture_settings *settings,
 	capture_set_verbose(settings->verbose);
 	if (kernel_look(&c->kernel, settings->without, why) || open_skeleton(c, settings, why) ||
 	    load_skeleton(c, why) || attach_skeleton(c, why) || open_ring(c, why) ||
-	    begin_to_watch(c, settings->filter, why) || take_snapshot(c, why) ||
-	    attach_look(c, why) || attach_search(c, why)) {
+	    open_closers(c, why) || begin_to_watch(c, settings->filter, why) ||
+	    take_snapshot(c, why) || attach_look(c, why) || attach_search(c, why)) {
 		capture_close(c);
 		return NULL;
 	}
@@ -590,6 +679,9 @@ void capture_close(struct capture *c)
 	bpf_link__destroy(c->search);
 	bpf_link__destroy(c->cgroup);
 	ring_buffer__free(c->ring);
+	closers_free(c->closers);
+	if (c->closer_table)
+		munmap(c->closer_table, CLOSER_TABLE_SIZE);
 	tcpwhy__destroy(c->skel);
 	free(c);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "fits.h"
+#include "known_socket.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -14,7 +14,7 @@ static int set(int fd, int level, int option, int value)
 	return setsockopt(fd, level, option, &value, sizeof(value));
 }
 
-int fits_socket_open(struct fits_socket *s)
+int known_socket_open(struct known_socket *s)
 {
 	struct sockaddr_in at = {
 		.sin_family = AF_INET,
@@ -34,7 +34,7 @@ int fits_socket_open(struct fits_socket *s)
 	return 0;
 }
 
-void fits_socket_close(struct fits_socket *s)
+void known_socket_close(struct known_socket *s)
 {
 	if (s->fd >= 0)
 		close(s->fd);

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Who has lately closed a socket, or shut it down: the last time that its process can be seen.
+ *
+ * Every healthy connection is remembered here, at both ends: this is the dearest part of the hot
+ * path, and what is dear in it are cache misses. So closers are written one after the other, into
+ * lines that are there already, and user space looks for those that are needed (user/closers.c).
+ * Of a process, what costs more to find out is found out once: as long as its name and cgroup are
+ * what they were, it is known.
+ */
+#ifndef TCPWHY_CLOSERS_H
+#define TCPWHY_CLOSERS_H
+
+#include "filter.h"
+#include "owner.h"
+
+#define BPF_F_MMAPABLE (1U << 10) /* include/uapi/linux/bpf.h */
+
+/* ---- processes ------------------------------------------------------------------------------- */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, CLOSING_PROCESSES);
+	__type(key, __u32);
+	__type(value, struct closing_process);
+} closing_processes SEC(".maps");
+
+static __always_inline struct closing_process *process_slot(__u32 pid)
+{
+	__u32 slot = pid & (CLOSING_PROCESSES - 1);
+
+	return bpf_map_lookup_elem(&closing_processes, &slot);
+}
+
+/* As it was learnt: the same process, of the same name, in the same cgroup. */
+static __always_inline bool is_known(const struct closing_process *p,
+				     const struct task_struct *task)
+{
+	const __u64 *name = (const void *)&task->group_leader->comm;
+	const __u64 *known = (const void *)p->owner.comm;
+
+	return p->owner.pid == (__u32)task->tgid && p->css_set == (__u64)task->cgroups &&
+	       known[0] == name[0] && known[1] == name[1];
+}
+
+/* ---- sockets --------------------------------------------------------------------------------- */
+
+const volatile __u32 closers_per_ring = CLOSERS / CLOSER_RINGS; /* a power of two */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, CLOSERS);
+	__type(key, __u32);
+	__type(value, struct closer);
+} closers SEC(".maps");
+
+struct closer_ring closer_rings[CLOSER_RINGS] = {};
+
+/* TIME_WAIT minisocks have the hash and the ports of the socket that they stand for. */
+static __always_inline __u64 closer_key(__u32 hash, __u16 rport, __u16 lport)
+{
+	return (__u64)hash << 32 | (__u32)rport << 16 | lport;
+}
+
+static __always_inline __u64 closer_key_of_sock(struct tcp_sock *tp)
+{
+	return closer_key(READ(as_sock(tp), __sk_common.skc_hash), remote_port(tp), local_port(tp));
+}
+
+static __always_inline struct closer *closer_at(__u32 number)
+{
+	return bpf_map_lookup_elem(&closers, &number);
+}
+
+/* The number of the next one, in the ring of this CPU. */
+static __always_inline __u32 next_closer(void)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	__u32 n = closer_rings[cpu & (CLOSER_RINGS - 1)].n++;
+
+	return (cpu * closers_per_ring + (n & (closers_per_ring - 1))) & (CLOSERS - 1);
+}
+
+/* ---- where a filter must know the closer at once: under -p and --cgroup ---------------------- */
+
+#define CLOSER_HASHES 32768 /* a power of two */
+#define CLOSERS_CHAIN 16    /* so many of a hash are looked at */
+
+static __u16 newest_closers[CLOSER_HASHES]; /* by the hash of the connection, 0 = none */
+
+static __always_inline __u16 *newest_closer(__u64 key)
+{
+	return &newest_closers[key >> 32 & (CLOSER_HASHES - 1)];
+}
+
+/*
+ * A closer is believed only if its key is the one that is wanted: so this may forget but does not
+ * lie, whatever is overwritten meanwhile.
+ */
+static __always_inline bool closer_passes(__u64 key)
+{
+	__u32 number = *newest_closer(key);
+	const struct closer *closer;
+
+	for (int i = 0; number && i < CLOSERS_CHAIN; i++) {
+		closer = closer_at(number);
+		if (!closer)
+			return false;
+		if (closer->key == key)
+			return closer->passes;
+		number = closer->before;
+	}
+	return false;
+}
+
+static __always_inline void note_newest(struct closer *closer, __u64 key, __u32 number)
+{
+	__u16 *newest = newest_closer(key);
+
+	if (!filter_owners())
+		return;
+	closer->before = *newest;
+	*newest = number;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+/* It is not known yet, or has changed: all of it is found out. */
+static __noinline void learn_closer(struct closer *closer, __u64 sock_id, __u64 css_set)
+{
+	struct owner owner = {};
+	struct closing_process *p;
+
+	close_owner(&owner, &sock_id);
+	closer->pid = owner.pid;
+	closer->exiting = owner.exiting;
+	closer->exit_code = owner.exit_code;
+	p = process_slot(owner.pid);
+	if (!p)
+		return;
+	p->owner.pid = 0;
+	barrier();
+	p->owner = owner;
+	p->css_set = css_set;
+}
+
+static __always_inline void closer_is_current(struct closer *closer, __u64 sock_id)
+{
+	const struct task_struct *task;
+	const struct closing_process *p;
+	__u32 pid;
+
+	if (!offers(task_pointer)) {
+		learn_closer(closer, sock_id, 0);
+		return;
+	}
+	task = bpf_get_current_task_btf();
+	pid = task->tgid;
+	p = process_slot(pid);
+	if (!p || !is_known(p, task) || pid == snapshot_pid) {
+		learn_closer(closer, sock_id, (__u64)task->cgroups);
+		return;
+	}
+	closer->pid = pid;
+	closer->exiting = !!(task->flags & PF_EXITING);
+	closer->exit_code = closer->exiting ? task->exit_code : 0;
+}
+
+/*
+ * The process closed or shut down its end. Those that the filter does not let pass are remembered
+ * too, or an older one would be taken for them.
+ */
+static __always_inline void remember_closer(struct tcp_sock *tp, bool first_fin, bool passes)
+{
+	__u64 key = closer_key_of_sock(tp);
+	__u32 number = next_closer();
+	struct closer *closer = closer_at(number);
+
+	if (!closer)
+		return;
+	closer->key = 0;
+	barrier();
+	closer_is_current(closer, (__u64)tp);
+	closer->jiffies = bpf_jiffies64();
+	closer->silence = first_fin ? silent_jiffies(tp) : 0;
+	closer->passes = passes;
+	note_newest(closer, key, number);
+	barrier();
+	closer->key = key;
+}
+
+/* ---- whose death it is ----------------------------------------------------------------------- */
+
+static __always_inline bool closing_state(__u8 state)
+{
+	return state == BPF_TCP_FIN_WAIT1 || state == BPF_TCP_FIN_WAIT2 ||
+	       state == BPF_TCP_CLOSING || state == BPF_TCP_LAST_ACK || state == BPF_TCP_CLOSE;
+}
+
+/*
+ * A listener's children are closed by the task that closes the listener, which holds the lock of
+ * the listener and not theirs; a child in SYN_RECV may instead meet its end in a softirq, unless
+ * it is one of Fast Open, which waits in the queue.
+ */
+static __always_inline bool closed_with_listener(const struct facts *f, struct tcp_sock *tp)
+{
+	return is_listener_closed(f) && (f->state != ST_SYN_RECV || READ(tp, fastopen_rsk));
+}
+
+/* Of a full socket that has died. ss -K holds the lock too, and is not the owner. */
+static __always_inline void owner_of_death(struct evidence *e, struct tcp_sock *tp)
+{
+	const struct facts *f = &e->facts;
+
+	if ((has(f, FACT_OWNED) && f->err != ERR_CONNABORTED) || closed_with_listener(f, tp))
+		owner_of_close(&e->owner, as_sock(tp));
+	else if (closing_state(f->state))
+		e->closer_key = closer_key_of_sock(tp);
+}
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Who closed a socket before it died: looked for in the table that the BPF programs write, see
+ * struct closer. Closers that have come since the last look are put in an index first: so a healthy
+ * host costs nothing, and a storm no more than its own closers.
+ */
+#ifndef TCPWHY_CLOSER_INDEX_H
+#define TCPWHY_CLOSER_INDEX_H
+
+#include "evidence.h"
+
+struct closers;
+
+/*
+ * table: CLOSERS of them, rings: CLOSER_RINGS; both are written meanwhile. per_ring: a power of
+ * two. cpus: how many there are, of which the first CLOSER_RINGS have a ring each. NULL: out of
+ * memory.
+ */
+struct closers *closers_new(const struct closer *table, const struct closer_ring *rings,
+			    __u32 per_ring, __u32 cpus);
+void closers_free(struct closers *c);
+
+/* The newest closer with the key in *found, and 1; or 0: there is none any more. */
+int closers_find(struct closers *c, __u64 key, struct closer *found);
+
+#endif
