@@ -73,13 +73,19 @@ static __always_inline struct closer *closer_at(__u32 number)
 	return bpf_map_lookup_elem(&closers, &number);
 }
 
-/* The number of the next one, in the ring of this CPU. */
+static __always_inline __u32 closer_number(__u32 cpu, __u32 n)
+{
+	return (cpu * closers_per_ring + (n & (closers_per_ring - 1))) & (CLOSERS - 1);
+}
+
+/* The number of the next one, in the ring of this CPU; not 0, which stands for none. */
 static __always_inline __u32 next_closer(void)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
-	__u32 n = closer_rings[cpu & (CLOSER_RINGS - 1)].n++;
+	struct closer_ring *ring = &closer_rings[cpu & (CLOSER_RINGS - 1)];
+	__u32 number = closer_number(cpu, ring->n++);
 
-	return (cpu * closers_per_ring + (n & (closers_per_ring - 1))) & (CLOSERS - 1);
+	return number ? number : closer_number(cpu, ring->n++);
 }
 
 /* ---- where a filter must know the closer at once: under -p and --cgroup ---------------------- */

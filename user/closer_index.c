@@ -67,10 +67,11 @@ static void read_ring(struct closers *c, __u32 ring)
 			(ring * c->per_ring + (c->read[ring] & (c->per_ring - 1))) & (CLOSERS - 1);
 		__u64 key = key_at(c, number);
 
+		if (!number) /* is never used */
+			continue;
 		if (!key)
 			return;
-		if (number) /* 0 is none */
-			index_closer(c, number, key);
+		index_closer(c, number, key);
 	}
 }
 
