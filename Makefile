@@ -55,6 +55,7 @@ USER_OBJECTS := $(USER_SOURCES:user/%.c=$(BUILD)/user/%.o)
 SKELETON := $(BUILD)/tcpwhy.skel.h
 BATS := bats
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
+BENCH_PROGRAMS := $(BUILD)/bench/traffic $(BUILD)/bench/empty
 SLOW_DRIVERS := $(patsubst tests/slow/%.c,$(BUILD)/tests/slow-%,$(wildcard tests/slow/*.c))
 
 Q := $(if $(V),,@)
@@ -104,6 +105,10 @@ test-vm-arm64: setup-vm-arm64 ## a short test under kernels for arm64, in qemu (
 	$(Q)$(MAKE) --no-print-directory ARCH=arm64 all
 	$(Q)VM_ARCH=arm64 TESTS="$(or $(TESTS),tests/vm/smoke.bats)" tests/vm/run.sh $(KERNEL)
 
+bench: setup-bench ## what tcpwhy costs beside its peers: a quarter of an hour, on an idle machine (BENCH='shared pairs')
+	$(Q)$(MAKE) --no-print-directory tcpwhy $(BENCH_PROGRAMS)
+	$(Q)tools/bench/bench.py $(BENCH)
+
 test-pristine: ## make run and make test in a fresh Debian root (debootstrap)
 	$(Q)tools/test-pristine.sh
 
@@ -125,7 +130,7 @@ help: ## this
 	$(Q)awk 'BEGIN { FS = ":.*## " } /^##@/ { print "\n" substr($$0, 5) ":" } \
 		/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
-setup-build setup-install setup-test setup-demo setup-real setup-vm setup-arm64 setup-vm-arm64:
+setup-build setup-install setup-test setup-bench setup-demo setup-real setup-vm setup-arm64 setup-vm-arm64:
 	$(Q)tools/setup.sh $(@:setup-%=%)
 
 # ---- building ------------------------------------------------------------------------------------
@@ -188,7 +193,22 @@ $(BUILD)/tests/slow-%: tests/slow/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(USER_CFLAGS) -MD -MP -o $@ $<
 
--include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/tests/*.d)
+$(BUILD)/bench/%: tools/bench/%.c
+	$(call say,BENCH,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(USER_CFLAGS) -MD -MP -o $@ $<
 
-.PHONY: all run demo install test test-slow test-real test-vm test-vm-quick test-vm-arm64 test-pristine setup lint format vmlinux clean help \
-	setup-build setup-install setup-test setup-demo setup-real setup-vm setup-arm64 setup-vm-arm64
+$(BUILD)/bench/empty: tools/bench/empty.c $(BUILD)/bench/empty.skel.h
+	$(call say,BENCH,$@)
+	$(Q)$(CC) $(CFLAGS) $(USER_CFLAGS) -I$(@D) $(STATIC) -o $@ $< -lbpf -lelf -lz
+
+$(BUILD)/bench/empty.skel.h: tools/bench/empty.bpf.c
+	$(call say,BPF,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $(@D)/empty.bpf.o $<
+	$(Q)$(BPFTOOL) gen skeleton $(@D)/empty.bpf.o name empty > $@
+
+-include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/tests/*.d $(BUILD)/bench/*.d)
+
+.PHONY: all run demo bench install test test-slow test-real test-vm test-vm-quick test-vm-arm64 test-pristine setup lint format vmlinux clean help \
+	setup-build setup-install setup-test setup-bench setup-demo setup-real setup-vm setup-arm64 setup-vm-arm64
