@@ -55,7 +55,7 @@ USER_OBJECTS := $(USER_SOURCES:user/%.c=$(BUILD)/user/%.o)
 SKELETON := $(BUILD)/tcpwhy.skel.h
 BATS := bats
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
-BENCH_PROGRAMS := $(BUILD)/bench/traffic $(BUILD)/bench/empty
+BENCH_PROGRAMS := $(addprefix $(BUILD)/bench/,traffic hold empty)
 SLOW_DRIVERS := $(patsubst tests/slow/%.c,$(BUILD)/tests/slow-%,$(wildcard tests/slow/*.c))
 
 Q := $(if $(V),,@)
@@ -193,10 +193,10 @@ $(BUILD)/tests/slow-%: tests/slow/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(USER_CFLAGS) -MD -MP -o $@ $<
 
-$(BUILD)/bench/%: tools/bench/%.c
+$(BUILD)/bench/%: tools/bench/%.c tools/bench/loopback.c
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(USER_CFLAGS) -MD -MP -o $@ $<
+	$(Q)$(CC) $(CFLAGS) $(USER_CFLAGS) -MD -MP -o $@ $(filter %.c,$^)
 
 $(BUILD)/bench/empty: tools/bench/empty.c $(BUILD)/bench/empty.skel.h
 	$(call say,BENCH,$@)

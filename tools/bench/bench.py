@@ -2,21 +2,28 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What tcpwhy costs, beside an empty BPF program and its peers.
 
-    bench.py [PART...]          without any, all of: shared pairs hooks
-    bench.py hooks [-- TCPWHY_ARGUMENTS...]
+    bench.py [PART...] [-- TCPWHY_ARGUMENTS...]
 
 shared  Everything that runs here is attached at once, and the same connections pass through all, so that noise cancels: BPF
-        run time per connection, and its ratio to the empty program's.
+        run time per connection, and its ratio to the empty program's. Then each alone beside the empty program.
 pairs   Each alone, by turns with nothing: CPU time of the traffic, throughput; CPU time and memory of the tool, time
         until it is ready, records lost.
 hooks   Where the time goes: runs and run time per connection of each of tcpwhy's programs.
+growth  tcpwhy where many connections are open already: time until it is ready, memory, BPF run time per connection.
 
-As root. All traffic is in a network namespace of its own. Without PART the result is written to a file of
-tools/bench/results, else to stdout only. Exit status: 0 all is well, 1 it is not, 2 usage.
+Without PART it is all of them, and the result goes to a file of tools/bench/results too. What follows -- is for hooks and
+growth: how tcpwhy is called. As root; all traffic is in network namespaces of its own.
+
+Environment: BENCH_SUBJECTS, a regular expression: only those of the table; BENCH_CONNECTIONS (10000) of a run,
+BENCH_ROUNDS (10) of shared and hooks, BENCH_PAIRS (15), BENCH_OPEN (1000,10000,100000) of growth, BENCH_READY_SECONDS (30)
+until a tool must be ready.
+
+Exit status: 0 all is well, 1 it is not, 2 usage.
 """
 
 import argparse
 import collections
+import contextlib
 import datetime
 import json
 import os
@@ -31,8 +38,11 @@ from subjects import EMPTY, TOP, DoesNotRun, all_subjects, start, tcpwhy, watchi
 
 TRAFFIC = f"{TOP}/build/bench/traffic"
 CONNECTIONS = int(os.environ.get("BENCH_CONNECTIONS", 10000))   # in one run
-SHARED_ROUNDS = int(os.environ.get("BENCH_SHARED_ROUNDS", 7))
-PAIRS = int(os.environ.get("BENCH_PAIRS", 21))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", 10))
+PAIRS = int(os.environ.get("BENCH_PAIRS", 15))
+OPEN = [int(n) for n in os.environ.get("BENCH_OPEN", "1000,10000,100000").split(",")]
+CHOSEN = os.environ.get("BENCH_SUBJECTS", "")
+PARTS = ["shared", "pairs", "hooks", "growth"]
 EVENTS = 10             # changes of state of a connection, both ends together
 
 
@@ -60,30 +70,51 @@ def which_run(subjects):
 # ---------------------------------------------------------------------------------------------------------------------
 # Shared: all at once
 
+def count_round(running):
+    """{name: ns per connection} of subjects that watch, the empty program among them."""
+    before = {one.pid: bpfstats.programs(one.pid) for one in running}
+    made = traffic()["made"]
+    added = {one.subject.name: bpfstats.added(before[one.pid], bpfstats.programs(one.pid)) for one in running}
+    seen = sum(program.runs for program in added[EMPTY.name].values()) / EVENTS
+    if seen > 1.01 * made:
+        note(f"{seen / made - 1:.0%} more connections than ours passed: is the machine idle?")
+    return {name: bpfstats.total_ns(of) / seen for name, of in added.items()}
+
+
 def shared_round(subjects):
-    """{name: ns per connection}"""
     with watching(*subjects) as running:
-        before = {one.pid: bpfstats.programs(one.pid) for one in running}
-        made = traffic()["made"]
-        added = {one.subject.name: bpfstats.added(before[one.pid], bpfstats.programs(one.pid)) for one in running}
-    seen = sum(program.runs for program in added[EMPTY.name].values())
-    if seen > 1.01 * EVENTS * made:
-        note(f"{seen / EVENTS / made - 1:.0%} more connections than ours passed: is the machine idle?")
-    return {name: bpfstats.total_ns(of) * EVENTS / seen for name, of in added.items()}
+        return count_round(running)
+
+
+class Shares:
+    """Of one subject: ns of BPF run time per connection, and their ratios to the empty program's in the same round."""
+
+    def __init__(self):
+        self.ns, self.ratio, self.ns_beside, self.ratio_beside = [], [], [], []
 
 
 def shared(subjects):
-    """{name: (Spread of ns per connection, Spread of the ratio to the empty program)}"""
-    ns, ratios = collections.defaultdict(list), collections.defaultdict(list)
+    """{name: Shares}"""
+    shares = collections.defaultdict(Shares)
     with bpfstats.enabled():
-        for number in range(SHARED_ROUNDS):
-            note(f"shared {number + 1}/{SHARED_ROUNDS}")
+        for number in range(ROUNDS):
+            note(f"shared {number + 1}/{ROUNDS}")
             turn = number % len(subjects)       # who is called first pays for what is not in the cache
             costs = shared_round(subjects[turn:] + subjects[:turn])
-            for name, cost in costs.items():
-                ns[name].append(cost)
-                ratios[name].append(cost / costs[EMPTY.name])
-    return {name: (Spread(ns[name]), Spread(ratios[name])) for name in ns}
+            for name, ns in costs.items():
+                shares[name].ns.append(ns)
+                shares[name].ratio.append(ns / costs[EMPTY.name])
+            for subject in subjects:
+                beside_empty(subject, shares[subject.name])
+    return shares
+
+
+def beside_empty(subject, shares):
+    if subject == EMPTY:
+        return
+    costs = shared_round([subject, EMPTY])
+    shares.ns_beside.append(costs[subject.name])
+    shares.ratio_beside.append(costs[subject.name] / costs[EMPTY.name])
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -95,7 +126,7 @@ class Pairs:
     def __init__(self, subject):
         self.subject = subject
         self.cpu, self.cpu_two, self.rate_two = [], [], []      # ratios: watched to unwatched
-        self.user_us, self.resident_kb, self.ready_ms, self.lost = [], [], [], []
+        self.user_us, self.resident_mb, self.ready_ms, self.lost = [], [], [], []
 
     def play(self, watched_first):
         watched = self._watched() if watched_first else None
@@ -113,7 +144,7 @@ class Pairs:
             results = traffic(), traffic("-2")
             spent = running.settled_cpu_seconds() - before
             self.user_us.append(spent * 1e6 / sum(result["made"] for result in results))
-            self.resident_kb.append(running.resident_kb())
+            self.resident_mb.append(running.resident_kb() / 1024)
             self.ready_ms.append(running.ready_seconds * 1e3)
         self.lost.append(running.lost())
         return results
@@ -148,8 +179,8 @@ def hooks(arguments):
     subject = tcpwhy(*arguments)
     rows = collections.defaultdict(list)
     with bpfstats.enabled():
-        for number in range(SHARED_ROUNDS):
-            note(f"hooks of {subject.name} {number + 1}/{SHARED_ROUNDS}")
+        for number in range(ROUNDS):
+            note(f"hooks of {subject.name} {number + 1}/{ROUNDS}")
             costs, about = hooks_round(subject)
             for name, cost in costs.items():
                 rows[name].append(cost)
@@ -167,11 +198,48 @@ def hooks(arguments):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Growth: with many connections open
+
+@contextlib.contextmanager
+def held(connections):
+    """So many are open."""
+    with subprocess.Popen([f"{TOP}/build/bench/hold", str(connections)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        if process.stdout.readline() != b"open\n":
+            raise subprocess.SubprocessError(f"{connections} connections could not be opened")
+        yield
+        process.stdin.close()
+
+
+def growth(arguments):
+    subject = tcpwhy(*arguments)
+    table = [["open connections", "ready ms", "resident MB", "BPF memory MB", "BPF ns/connection", "ratio to empty"]]
+    for connections in [0, *OPEN]:
+        note(f"growth: {connections} open")
+        ready, resident, memory, ns, ratio = [], [], [], [], []
+        with held(connections), bpfstats.enabled():
+            for _ in range(ROUNDS):
+                with watching(subject, EMPTY) as running:
+                    costs = count_round(running)
+                    ready.append(running[0].ready_seconds * 1e3)
+                    resident.append(running[0].resident_kb() / 1024)
+                    memory.append(bpfstats.memory(running[0].pid) / 1024 / 1024)
+                ns.append(costs[subject.name])
+                ratio.append(ns[-1] / costs[EMPTY.name])
+        table.append([str(connections), Spread(ready).show(0), Spread(resident).show(1), Spread(memory).show(1),
+                      Spread(ns).show(0), Spread(ratio).show(2)])
+    return markdown(table)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # The table
 
 def markdown(rows):
     rows = [rows[0], ["---"] + ["---:"] * (len(rows[0]) - 1), *rows[1:]]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def show(values, digits=2):
+    return Spread(values).show(digits) if values else ""
 
 
 def machine():
@@ -183,18 +251,20 @@ def machine():
             f"{os.cpu_count()} CPUs")
 
 
-def main_table(by_name, shares, pairings):
-    head = ["", "BPF ns/connection", "ratio to the empty program", "CPU time of the traffic", "the same, two processes",
+def main_table(names, shares, pairings):
+    head = ["", "BPF ns/connection, all at once", "ratio to the empty program", "BPF ns/connection, alone",
+            "ratio to the empty program, alone", "CPU time of the traffic", "the same, two processes",
             "throughput, two processes", "own CPU, s/million", "resident MB", "ready ms", "lost"]
     rows = [head]
-    for name in ["nothing", *by_name]:
-        ns, ratio = shares.get(name, (None, None))
-        of = pairings.get(name)
-        row = [name, ns.show(0) if ns else "", ratio.show(2) if ratio else ""]
-        row += [Spread(of.cpu).show_confidence(), Spread(of.cpu_two).show_confidence(),
-                Spread(of.rate_two).show_confidence()] if of else [""] * 3
-        row += [Spread(of.user_us).show(2), Spread([kb / 1024 for kb in of.resident_kb]).show(1),
-                Spread(of.ready_ms).show(0), str(sum(of.lost))] if of and of.subject else [""] * 4
+    for name in ["nothing", *names]:
+        row = [name] + [""] * (len(head) - 1)
+        if name in shares:
+            of = shares[name]
+            row[1:5] = show(of.ns, 0), show(of.ratio), show(of.ns_beside, 0), show(of.ratio_beside)
+        if name in pairings:
+            of = pairings[name]
+            row[5:8] = [Spread(ratios).show_confidence() for ratios in (of.cpu, of.cpu_two, of.rate_two)]
+            row[8:12] = show(of.user_us), show(of.resident_mb, 1), show(of.ready_ms, 0), str(sum(of.lost)) if of.subject else ""
         rows.append(row)
     # columns that nobody measured are left out
     kept = [i for i in range(len(head)) if i == 0 or any(row[i] for row in rows[1:])]
@@ -213,35 +283,52 @@ def mount_tracing():
             subprocess.run(["mount", "-t", kind, kind, where], check=False)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], usage="bench.py [shared|pairs|hooks]... [-- ARGS]")
-    parser.add_argument("part", nargs="*", choices=["shared", "pairs", "hooks", []])
-    words = sys.argv[1:]
-    arguments = words[words.index("--") + 1:] if "--" in words else []
-    parts = parser.parse_args(words[:len(words) - len(arguments) - 1] if "--" in words else words).part
-    if os.geteuid():
-        print("bench.py: it takes root", file=sys.stderr)
-        return 1
-    mount_tracing()
-    text = measure(parts or ["shared", "pairs", "hooks"], arguments)
-    print(text)
-    return 0
-
-
 def measure(parts, arguments):
-    text = f"{machine()}\n\n"
+    text = f"{machine()}\n"
     if "shared" in parts or "pairs" in parts:
-        subjects = all_subjects()
+        subjects = [subject for subject in all_subjects() if re.search(CHOSEN, subject.name) or subject == EMPTY]
         runs, reasons = which_run(subjects)
         for name, reason in reasons.items():
             note(f"{name} does not run here: {reason}")
         shares = shared(runs) if "shared" in parts else {}
         pairings = pairs(runs) if "pairs" in parts else {}
-        text += main_table([subject.name for subject in runs], shares, pairings) + "\n"
-        text += "".join(f"- {name} does not run here: {reason}\n" for name, reason in reasons.items())
+        text += "\n" + main_table([subject.name for subject in runs], shares, pairings)
+        text += "\n" * bool(reasons) + "".join(f"- {name} does not run here: {reason}\n" for name, reason in reasons.items())
+    command = " ".join(["tcpwhy", *arguments])
     if "hooks" in parts:
-        text += "\n" + hooks(arguments)
+        text += f"\nPrograms of `{command}`:\n\n" + hooks(arguments)
+    if "growth" in parts:
+        text += f"\n`{command}` with connections open before:\n\n" + growth(arguments)
     return text
+
+
+def write_result(text):
+    name = f"{datetime.date.today()}-linux-{platform.release()}-{platform.machine()}.md"
+    path = os.path.join(os.path.relpath(os.path.dirname(os.path.abspath(__file__))), "results", name)
+    with open(path, "w") as file:
+        file.write(f"<!-- SPDX-License-Identifier: GPL-2.0-only; made by make bench, see ../README.md -->\n\n{text}")
+    note(f"the result is in {path}")
+
+
+def main():
+    words = sys.argv[1:]
+    end = words.index("--") if "--" in words else len(words)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+                                     usage="bench.py [PART...] [-- TCPWHY_ARGUMENTS...]")
+    parser.add_argument("part", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parts = parser.parse_args(words[:end]).part
+    for part in parts:
+        if part not in PARTS:
+            parser.error(f"no part '{part}': there are {', '.join(PARTS)}")
+    if os.geteuid():
+        print("bench.py: it takes root", file=sys.stderr)
+        return 1
+    mount_tracing()
+    text = measure(parts or PARTS, words[end + 1:])
+    print(text, end="")
+    if not parts:
+        write_result(text)
+    return 0
 
 
 if __name__ == "__main__":

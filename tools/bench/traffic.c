@@ -13,30 +13,21 @@
  *
  * Prints one line of JSON.
  */
-#include <arpa/inet.h>
 #include <err.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <net/if.h>
-#include <netinet/in.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-#define ADDRESSES 251
-#define WARM_UP   500 /* connections that are made first and not measured */
-#define REQUEST   64  /* bytes */
-#define RESPONSE  256
+#include "loopback.h"
+
+#define WARM_UP  500 /* connections that are made first and not measured */
+#define REQUEST  64  /* bytes */
+#define RESPONSE 256
 
 struct clocks {
 	uint64_t wall, own,
@@ -79,30 +70,6 @@ static struct clocks read_clocks(pid_t server)
 	return clocks;
 }
 
-static void make_namespace(void)
-{
-	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
-	int fd;
-
-	if (unshare(CLONE_NEWNET))
-		err(1, "cannot make a network namespace");
-	fd = socket(AF_INET, SOCK_DGRAM, 0);
-	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &lo))
-		err(1, "cannot bring lo up");
-	close(fd);
-}
-
-static int listen_at(uint16_t port)
-{
-	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(port) };
-	int one = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
-	    bind(fd, (struct sockaddr *)&any, sizeof(any)) || listen(fd, 128))
-		err(1, "cannot listen");
-	return fd;
-}
-
 static void send_all(int fd, size_t len)
 {
 	static const char bytes[RESPONSE];
@@ -121,29 +88,6 @@ static void receive_all(int fd, size_t len)
 		if (n <= 0)
 			err(1, "read");
 	}
-}
-
-static int connect_to(uint16_t port, uint64_t number)
-{
-	struct sockaddr_in there = {
-		.sin_family = AF_INET,
-		.sin_port = htons(port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK + number % ADDRESSES),
-	};
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	if (fd < 0 || connect(fd, (struct sockaddr *)&there, sizeof(there)))
-		err(1, "connect");
-	return fd;
-}
-
-static int accept_one(int listener)
-{
-	int fd = accept(listener, NULL, NULL);
-
-	if (fd < 0)
-		err(1, "accept");
-	return fd;
 }
 
 static void close_last(int fd)
@@ -195,16 +139,6 @@ static void connect_once(int listener, uint16_t port, uint64_t number, bool serv
 		close_last(far);
 }
 
-static uint64_t number_of(const char *text)
-{
-	char *end;
-	uint64_t n = strtoull(text, &end, 10);
-
-	if (!*text || *end)
-		errx(2, "not a number: %s", text);
-	return n;
-}
-
 static void print_result(uint64_t n, const struct clocks *before, const struct clocks *after)
 {
 	double seconds = (after->wall - before->wall) / 1e9;
@@ -234,7 +168,7 @@ int main(int argc, char **argv)
 			errx(2, "usage: traffic [-2] [-n CONNECTIONS] [-p PORT]");
 	}
 	make_namespace();
-	listener = listen_at(port);
+	listener = listen_at(port, 128);
 	if (two)
 		server = fork_server(listener);
 	for (uint64_t i = 0; i < WARM_UP; i++)

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Connections on loopback, for the programs of the benchmark. What fails ends the program, with a
+ * message. */
+#ifndef BENCH_LOOPBACK_H
+#define BENCH_LOOPBACK_H
+
+#include <stdint.h>
+
+/* A network namespace of its own for this process, with lo up; it ends with the process, and all in
+ * TIME_WAIT with it. */
+void make_namespace(void);
+
+/* A socket that listens at this port of all addresses. */
+int listen_at(uint16_t port, int backlog);
+
+/* Of many addresses in 127.0.0.0/8 the number-th, by turns, so that ports do not run out. Returns
+ * the socket. */
+int connect_to(uint16_t port, uint64_t number);
+
+int accept_one(int listener);
+
+/* A whole number of the command line. */
+uint64_t number_of(const char *text);
+
+#endif
