@@ -55,7 +55,7 @@ USER_OBJECTS := $(USER_SOURCES:user/%.c=$(BUILD)/user/%.o)
 SKELETON := $(BUILD)/tcpwhy.skel.h
 BATS := bats
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
-BENCH_PROGRAMS := $(addprefix $(BUILD)/bench/,traffic hold empty)
+BENCH_PROGRAMS := $(addprefix $(BUILD)/bench/,traffic hold storm empty)
 SLOW_DRIVERS := $(patsubst tests/slow/%.c,$(BUILD)/tests/slow-%,$(wildcard tests/slow/*.c))
 
 Q := $(if $(V),,@)

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <err.h>
+#include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -37,17 +38,31 @@ int listen_at(uint16_t port, int backlog)
 	return fd;
 }
 
-int connect_to(uint16_t port, uint64_t number)
+int begin_to_connect(uint16_t port, uint64_t number, int flags)
 {
 	struct sockaddr_in there = {
 		.sin_family = AF_INET,
 		.sin_port = htons(port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK + number % ADDRESSES),
 	};
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | flags, 0);
 
-	if (fd < 0 || connect(fd, (struct sockaddr *)&there, sizeof(there)))
+	if (fd < 0)
+		err(1, "socket");
+	if (!connect(fd, (struct sockaddr *)&there, sizeof(there)) || errno == EINPROGRESS)
+		return fd;
+	if (errno != ECONNREFUSED)
 		err(1, "connect");
+	close(fd);
+	return -1;
+}
+
+int connect_to(uint16_t port, uint64_t number)
+{
+	int fd = begin_to_connect(port, number, 0);
+
+	if (fd < 0)
+		errx(1, "refused");
 	return fd;
 }
 

@@ -17,6 +17,9 @@ int listen_at(uint16_t port, int backlog);
  * the socket. */
 int connect_to(uint16_t port, uint64_t number);
 
+/* The same with flags of socket(2), such as SOCK_NONBLOCK; -1 if it is refused. */
+int begin_to_connect(uint16_t port, uint64_t number, int flags);
+
 int accept_one(int listener);
 
 /* A whole number of the command line. */
