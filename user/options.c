@@ -57,12 +57,15 @@ enum {
 	KEY_NETNS,
 	KEY_PEER,
 	KEY_VERDICT,
+	KEY_LIMIT,
 	KEY_KEEP,
 	KEY_COLOR,
 	KEY_JSON,
 	KEY_BTF,
 	KEY_WITHOUT
 };
+
+#define DEFAULT_LIMIT 100 /* what happens at ordinary rates is told one by one */
 
 /* Options of groups up to this one are about what is watched. */
 #define WATCH_GROUPS 4
@@ -92,6 +95,8 @@ static const struct argp_option described[] = {
 	{ 0, 0, 0, 0, "Which deaths:", 3 },
 	{ "all", 'a', 0, 0, "A line for orderly ends too", 3 },
 	{ "verdict", KEY_VERDICT, "LIST", 0, "Only these verdicts; orderly ones need no -a", 3 },
+	{ "limit", KEY_LIMIT, "N", 0,
+	  "At most N lines a second for each verdict (100), then how many more; 0: all lines", 3 },
 	{ "errors", 'e', 0, 0,
 	  "Failed calls of the process too: EPIPE, ECONNRESET, ETIMEDOUT, ENOTCONN, and with -p "
 	  "EBADF; "
@@ -128,6 +133,7 @@ struct parse {
 	struct options *options;
 	const char *subcommand;                 /* its name, or NULL */
 	const struct argp_option *watch_option; /* the first one of WATCH_GROUPS, or NULL */
+	bool limited;                           /* --limit was given */
 	struct failure *why;
 	int err;
 };
@@ -138,6 +144,17 @@ static int parse_duration(struct parse *p, const char *text)
 		return failed(p->why, EXIT_USAGE,
 			      "bad duration '%s': give seconds, from 0.01, for instance 10 or 0.5",
 			      text);
+	return 0;
+}
+
+static int parse_limit(struct parse *p, const char *text)
+{
+	if (parse_whole(&p->options->limit, text, 0, UINT64_MAX))
+		return failed(p->why, EXIT_USAGE,
+			      "bad limit '%s': give how many lines a second each verdict may "
+			      "have, 0 for all",
+			      text);
+	p->limited = true;
 	return 0;
 }
 
@@ -247,6 +264,10 @@ static int check_together(struct parse *p)
 
 	if (p->subcommand)
 		return check_subcommand(p);
+	if (p->limited && o->interval_ns)
+		return failed(p->why, EXIT_USAGE,
+			      "--limit and INTERVAL exclude each other: there are no lines to "
+			      "limit");
 	if (o->json)
 		return failed(p->why, EXIT_USAGE, "--json is only for check so far");
 	if (o->errors && !filter_is_set(&o->filter) && !o->cmd)
@@ -317,6 +338,8 @@ static int parse_other(struct parse *p, int key, const char *arg, struct argp_st
 	case KEY_KEEP:
 		p->options->keep = true;
 		return 0;
+	case KEY_LIMIT:
+		return parse_limit(p, arg);
 	case KEY_COLOR:
 		return parse_color(p, arg);
 	case 'v':
@@ -389,6 +412,7 @@ int options_parse(struct options *options, int argc, char **argv, struct failure
 	struct parse p = { .options = options, .why = why };
 
 	memset(options, 0, sizeof(*options));
+	options->limit = DEFAULT_LIMIT;
 	argp_err_exit_status = EXIT_USAGE;
 	argc = split_command(options, argc, argv);
 	if (options->cmd && !*options->cmd)

@@ -30,6 +30,7 @@ struct options {
 	enum color_when color; /* --color */
 	uint64_t duration_ns;  /* -d, 0 = until a signal */
 	uint64_t interval_ns;  /* INTERVAL, 0 = a line for each death */
+	uint64_t limit;        /* --limit: lines of a verdict in a second, 0 = all */
 	uint64_t count;        /* COUNT of intervals, 0 = without end */
 };
 

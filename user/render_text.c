@@ -185,27 +185,78 @@ static void text_beneath(FILE *out, enum verdict verdict, const char *process, c
 	terminal_wrap(out, words, WORDS_INDENT, WORDS_INDENT);
 }
 
-void text_evidence(FILE *out, const struct evidence *e, const struct evidence *other)
-{
-	enum verdict verdict = classify(&e->facts);
+struct line {
 	char when[32], process[PROCESS_SIZE], tuple[128], words[2048];
-	int column;
+	enum verdict verdict;
+};
 
-	format_time(when, sizeof(when), e->time_ns);
-	format_process(process, sizeof(process), &e->owner);
-	format_tuple(tuple, sizeof(tuple), &e->tuple);
-	format_words(words, sizeof(words), e, verdict, other);
-	column = strlen(when) + longer(strlen(verdict_text(verdict)->name), VERDICT_WIDTH) +
-		 longer(strlen(process), PROCESS_WIDTH) + longer(strlen(tuple), TUPLE_WIDTH) + 8;
-	fprintf(out, "%s  ", when);
-	if (fit_beside(column, words, terminal_width(out))) {
-		text_name(out, verdict, VERDICT_WIDTH);
-		fprintf(out, "  %-*s  %-*s  ", PROCESS_WIDTH, process, TUPLE_WIDTH, tuple);
-		terminal_wrap(out, words, column, column);
+static void text_line(FILE *out, const struct line *l)
+{
+	int column = strlen(l->when) +
+		     longer(strlen(verdict_text(l->verdict)->name), VERDICT_WIDTH) +
+		     longer(strlen(l->process), PROCESS_WIDTH) +
+		     longer(strlen(l->tuple), TUPLE_WIDTH) + 8;
+
+	fprintf(out, "%s  ", l->when);
+	if (fit_beside(column, l->words, terminal_width(out))) {
+		text_name(out, l->verdict, VERDICT_WIDTH);
+		fprintf(out, "  %-*s  %-*s  ", PROCESS_WIDTH, l->process, TUPLE_WIDTH, l->tuple);
+		terminal_wrap(out, l->words, column, column);
 	} else {
-		text_beneath(out, verdict, process, tuple, words);
+		text_beneath(out, l->verdict, l->process, l->tuple, l->words);
 	}
 	fputc('\n', out);
+}
+
+void text_evidence(FILE *out, const struct evidence *e, const struct evidence *other)
+{
+	struct line l = { .verdict = classify(&e->facts) };
+
+	format_time(l.when, sizeof(l.when), e->time_ns);
+	format_process(l.process, sizeof(l.process), &e->owner);
+	format_tuple(l.tuple, sizeof(l.tuple), &e->tuple);
+	format_words(l.words, sizeof(l.words), e, l.verdict, other);
+	text_line(out, &l);
+}
+
+#define PROCESSES_SHOWN 5
+#define PROCESSES_SIZE  (PROCESSES_SHOWN * (PROCESS_SIZE + 24) + 64)
+
+/* "nginx[812] 20, redis-server[4] 2, 7 of other processes"; nothing if none is known. */
+static void format_processes(char *out, size_t size, const struct tally *tally,
+			     enum verdict verdict)
+{
+	struct share top[PROCESSES_SHOWN];
+	char process[PROCESS_SIZE];
+	const char *separator = "";
+	uint64_t others;
+	size_t n = tally_top(tally, verdict, top, PROCESSES_SHOWN, &others);
+	FILE *list = fmemopen(out, size, "w");
+
+	*out = '\0'; /* where nothing is written, fmemopen() leaves what was there */
+	if (!list)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		format_process(process, sizeof(process), &top[i].owner);
+		fprintf(list, "%s%s %" PRIu64, separator, process, top[i].n);
+		separator = ", ";
+	}
+	if (others)
+		fprintf(list, "%s%" PRIu64 " of other processes", separator, others);
+	fclose(list);
+}
+
+void text_withheld(FILE *out, uint64_t until, enum verdict verdict, uint64_t n,
+		   const struct tally *tally)
+{
+	struct line l = { .verdict = verdict, .process = "-", .tuple = "*" };
+	char processes[PROCESSES_SIZE];
+
+	format_time(l.when, sizeof(l.when), until);
+	format_processes(processes, sizeof(processes), tally, verdict);
+	snprintf(l.words, sizeof(l.words), "%" PRIu64 " more within a second, not shown%s%s", n,
+		 *processes ? "; by " : "", processes);
+	text_line(out, &l);
 }
 
 /* ---- counters ---------------------------------------------------------------------------- */
@@ -362,38 +413,12 @@ static void text_beneath_meaning(FILE *out, const char *label, const char *words
 	fputc('\n', out);
 }
 
-#define PROCESSES_SHOWN 5
-
-/* "nginx[812] 20, redis-server[4] 2, 7 of other processes"; nothing if none is known. */
-static void format_processes(char *out, size_t size, const struct tally *tally,
-			     enum verdict verdict)
-{
-	struct share top[PROCESSES_SHOWN];
-	char process[PROCESS_SIZE];
-	const char *separator = "";
-	uint64_t others;
-	size_t n = tally_top(tally, verdict, top, PROCESSES_SHOWN, &others);
-	FILE *list = fmemopen(out, size, "w");
-
-	*out = '\0'; /* where nothing is written, fmemopen() leaves what was there */
-	if (!list)
-		return;
-	for (size_t i = 0; i < n; i++) {
-		format_process(process, sizeof(process), &top[i].owner);
-		fprintf(list, "%s%s %" PRIu64, separator, process, top[i].n);
-		separator = ", ";
-	}
-	if (others)
-		fprintf(list, "%s%" PRIu64 " of other processes", separator, others);
-	fclose(list);
-}
-
 void text_summary(FILE *out, const struct capture_counts *total, const struct tally *tally,
 		  uint64_t watched_ns, int verbose)
 {
 	const struct counts *c = &total->counts;
 	struct totals t = add_up(c);
-	char processes[PROCESSES_SHOWN * (PROCESS_SIZE + 24) + 64];
+	char processes[PROCESSES_SIZE];
 	int beside;
 
 	fprintf(out,

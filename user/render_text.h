@@ -17,6 +17,13 @@
  */
 void text_evidence(FILE *out, const struct evidence *e, const struct evidence *other);
 
+/*
+ * In the same columns, for what had no lines of its own: n of the verdict in the second until then
+ * (CLOCK_MONOTONIC, ns), and the processes that had most of it.
+ */
+void text_withheld(FILE *out, uint64_t until, enum verdict verdict, uint64_t n,
+		   const struct tally *tally);
+
 /* The column heads of text_interval(). */
 void text_interval_head(FILE *out);
 

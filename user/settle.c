@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "settle.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,6 +80,11 @@ static bool is_amendable(const struct evidence *e, enum verdict verdict)
 {
 	return verdict == VERDICT_reset_after_close ||
 	       (verdict == VERDICT_closed_here && e->facts.state == ST_FIN_WAIT2);
+}
+
+bool settle_may_replace(const struct evidence *e, enum verdict verdict)
+{
+	return verdict == VERDICT_late_data || is_amendable(e, verdict);
 }
 
 /* The newest amendable death of the same socket; it was the moment before. */

@@ -13,10 +13,11 @@
 #ifndef TCPWHY_SETTLE_H
 #define TCPWHY_SETTLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "evidence.h"
+#include "verdict.h"
 
 struct settle;
 
@@ -35,6 +36,12 @@ typedef void (*find_holders_fn)(void *ctx, struct wanted *wanted, size_t n);
 /* NULL: out of memory. */
 struct settle *settle_new(settled_fn settled, find_holders_fn find_holders, void *ctx);
 void settle_free(struct settle *s);
+
+/*
+ * Is it late data, which replaces what was added before it, or may late data replace it? Then it
+ * must be added, whether it is to be shown or not.
+ */
+bool settle_may_replace(const struct evidence *e, enum verdict verdict);
 
 /* Times are CLOCK_MONOTONIC in ns. */
 void settle_add(struct settle *s, const struct evidence *e, uint64_t now);

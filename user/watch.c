@@ -14,6 +14,7 @@
 #include "cgroup.h"
 #include "child.h"
 #include "clock.h"
+#include "limit.h"
 #include "render_text.h"
 #include "rows.h"
 #include "settle.h"
@@ -34,6 +35,7 @@ struct watch {
 	struct settle *settle;
 	struct tally *tally;
 	struct rows *rows;      /* NULL without an interval */
+	struct limit *limit;    /* of lines; NULL with an interval */
 	int epoll, signals;     /* file descriptors */
 	unsigned int processes; /* of -p, that have not ended */
 	uint64_t started, ends; /* CLOCK_MONOTONIC, ns */
@@ -46,10 +48,24 @@ struct watch {
 
 /* ---- what comes in ----------------------------------------------------------------------- */
 
+/* Then it is counted, and said in sum. */
+static bool is_withheld(struct watch *w, const struct evidence *e, enum verdict verdict)
+{
+	if (!w->limit || !filter_wants_verdict(&w->filter, verdict) ||
+	    limit_allows(w->limit, e->time_ns, verdict, &e->owner, e->count))
+		return false;
+	tally_add(w->tally, verdict, &e->owner, e->count);
+	return true;
+}
+
+/* What will not be shown need not wait, nor be joined to its other end. */
 static void take_evidence(void *ctx, const struct evidence *e)
 {
+	enum verdict verdict = classify(&e->facts);
 	struct watch *w = ctx;
 
+	if (!settle_may_replace(e, verdict) && is_withheld(w, e, verdict))
+		return;
 	cgroup_find(e->owner.cgroup); /* it may be gone when the line is written */
 	settle_add(w->settle, e, monotonic_ns());
 }
@@ -79,11 +95,21 @@ static void show_evidence(void *ctx, const struct evidence *e, const struct evid
 	/* What it replaces may have been wanted where it is not itself: settle.h. */
 	if (!filter_wants_verdict(&w->filter, verdict))
 		return;
+	if (settle_may_replace(e, verdict) && is_withheld(w, e, verdict))
+		return;
 	tally_add(w->tally, verdict, &e->owner, e->count);
 	if (w->rows)
 		rows_record(w->rows, e->time_ns, verdict, &e->owner, e->count);
 	else
 		text_evidence(w->out, e, other);
+}
+
+static void show_withheld(void *ctx, uint64_t until, enum verdict verdict, uint64_t n,
+			  const struct tally *tally)
+{
+	struct watch *w = ctx;
+
+	text_withheld(w->out, until, verdict, n, tally);
 }
 
 static void flush_output(struct watch *w)
@@ -168,10 +194,13 @@ static void take_records(struct watch *w, bool last)
 		w->next_look = monotonic_ns() + LOOK_SOON;
 }
 
-static void show_settled_row(struct watch *w)
+/* What is shown of many events at once, when its time has come. */
+static void show_sums(struct watch *w)
 {
 	if (w->rows)
 		rows_settled(w->rows, settle_oldest(w->settle), monotonic_ns());
+	else
+		limit_end_second(w->limit, monotonic_ns());
 }
 
 /* Its row must have all that was dropped until now. */
@@ -206,6 +235,8 @@ static int wait_ms(const struct watch *w)
 
 	if (w->rows)
 		due = earliest(due, rows_due(w->rows));
+	else
+		due = earliest(due, limit_due(w->limit));
 	return due <= now ? 0 : (int)earliest((due - now + 999999) / 1000000, 60000);
 }
 
@@ -264,7 +295,7 @@ static void loop(struct watch *w)
 			look_at_listeners(w, now);
 		if (now >= w->next_row)
 			end_interval(w, now);
-		show_settled_row(w);
+		show_sums(w);
 		if (now >= w->ends)
 			w->ended = true;
 		flush_output(w);
@@ -280,6 +311,8 @@ static void finish(struct watch *w)
 	take_records(w, true);
 	if (w->rows)
 		rows_show(w->rows);
+	else
+		limit_end_second(w->limit, NEVER);
 	flush_output(w);
 	if (!w->reader_gone && !capture_read_counts(w->capture, &total))
 		text_summary(stderr, &total, w->tally, monotonic_ns() - w->started,
@@ -371,9 +404,11 @@ static int open_watch(struct watch *w, struct failure *why)
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
 	w->settle = settle_new(show_evidence, find_holders, w);
 	w->tally = tally_new();
-	w->rows = o->interval_ns ? rows_new(show_row, w) : NULL;
-	if (w->signals < 0 || w->epoll < 0 || !w->settle || !w->tally ||
-	    (o->interval_ns && !w->rows))
+	if (o->interval_ns)
+		w->rows = rows_new(show_row, w);
+	else
+		w->limit = limit_new(o->limit, show_withheld, w);
+	if (w->signals < 0 || w->epoll < 0 || !w->settle || !w->tally || !(w->rows || w->limit))
 		return failed(why, EXIT_FAILED, "cannot set up: %s", strerror(errno));
 	if (watch_processes(w, why))
 		return -1;
@@ -402,6 +437,7 @@ static void close_watch(struct watch *w)
 	settle_free(w->settle);
 	tally_free(w->tally);
 	rows_free(w->rows);
+	limit_free(w->limit);
 	close(w->epoll);
 	close(w->signals);
 }
