@@ -691,9 +691,11 @@ int capture_fd(const struct capture *c)
 	return ring_buffer__epoll_fd(c->ring);
 }
 
-void capture_drain(struct capture *c)
+int capture_drain(struct capture *c)
 {
-	ring_buffer__consume(c->ring);
+	int n = ring_buffer__consume(c->ring);
+
+	return n > 0 ? n : 0;
 }
 
 /* ---- listeners --------------------------------------------------------------------------- */

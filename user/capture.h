@@ -56,8 +56,8 @@ int capture_try(const struct kernel *k, const struct capture_settings *settings,
 /* Becomes readable when there are records; for epoll. */
 int capture_fd(const struct capture *capture);
 
-/* Hands all waiting records to the sink. */
-void capture_drain(struct capture *capture);
+/* Hands all waiting records to the sink. Returns how many. */
+int capture_drain(struct capture *capture);
 
 /*
  * Looks at the listeners for SYNs that were dropped; what it finds comes as records. `last` says

@@ -23,6 +23,7 @@
 #define SECOND        1000000000ULL
 #define LOOK_SOON     (20 * SECOND / 1000) /* at the listeners, while an accept queue is full */
 #define LOOK_SELDOM   SECOND
+#define BREATH        (2 * SECOND / 1000) /* between two wake-ups by records */
 #define ROWS_PER_HEAD 20
 #define NEVER         UINT64_MAX
 
@@ -40,6 +41,7 @@ struct watch {
 	unsigned int processes; /* of -p, that have not ended */
 	uint64_t started, ends; /* CLOCK_MONOTONIC, ns */
 	uint64_t next_look, next_row;
+	uint64_t rests_until;
 	uint64_t rows_shown;
 	bool ended;       /* by a signal, the time, the count, or the process */
 	bool reader_gone; /* stdout was closed: | head */
@@ -185,7 +187,8 @@ static void take_records(struct watch *w, bool last)
 {
 	uint64_t until;
 
-	capture_drain(w->capture);
+	if (capture_drain(w->capture))
+		w->rests_until = monotonic_ns() + BREATH;
 	settle_find_owners(w->settle, monotonic_ns(), last);
 	until = monotonic_ns();
 	capture_drain(w->capture); /* whoever closed its socket during the search has been seen */
@@ -263,11 +266,26 @@ static void take_signal(struct watch *w)
 		kill(w->child.pid, info.ssi_signo);
 }
 
+/*
+ * The kernel wakes us for a record if we have taken all before it. So of records that follow each
+ * other closely the first wakes us, and the others come together.
+ */
+static void rest(const struct watch *w)
+{
+	uint64_t now = monotonic_ns();
+	struct timespec left = { .tv_nsec = w->rests_until - now };
+
+	if (now < w->rests_until)
+		nanosleep(&left, NULL);
+}
+
 static void wait_for_something(struct watch *w)
 {
 	struct epoll_event events[4];
-	int n = epoll_wait(w->epoll, events, 4, wait_ms(w));
+	int n;
 
+	rest(w);
+	n = epoll_wait(w->epoll, events, 4, wait_ms(w));
 	for (int i = 0; i < n; i++) {
 		if (events[i].data.fd == w->signals)
 			take_signal(w);
