@@ -27,24 +27,43 @@ static bool is_dumb(void)
 	return !term || !strcmp(term, "dumb");
 }
 
+/* Of a standard stream it is asked once: each line would ask three times. */
+static bool is_terminal(FILE *out)
+{
+	static enum { UNKNOWN, NO, YES } known[3];
+	int fd = fileno(out);
+
+	if (fd < 0 || fd >= 3)
+		return isatty(fd);
+	if (known[fd] == UNKNOWN)
+		known[fd] = isatty(fd) ? YES : NO;
+	return known[fd] == YES;
+}
+
 bool terminal_has_colors(FILE *out)
 {
 	if (colors != COLOR_AUTO)
 		return colors == COLOR_ALWAYS;
-	return isatty(fileno(out)) && !is_set("NO_COLOR") && !is_dumb();
+	return is_terminal(out) && !is_set("NO_COLOR") && !is_dumb();
 }
 
 int terminal_width(FILE *out)
 {
 	struct winsize size;
 
-	return ioctl(fileno(out), TIOCGWINSZ, &size) ? 0 : size.ws_col;
+	if (!is_terminal(out) || ioctl(fileno(out), TIOCGWINSZ, &size))
+		return 0;
+	return size.ws_col;
 }
 
 void terminal_wrap(FILE *out, const char *words, int column, int indent)
 {
 	int width = terminal_width(out);
 
+	if (!width) {
+		fputs(words, out);
+		return;
+	}
 	while (*words) {
 		int len = strcspn(words, " "), blanks = strspn(words + len, " ");
 
@@ -53,7 +72,7 @@ void terminal_wrap(FILE *out, const char *words, int column, int indent)
 		words += len + blanks;
 		if (!*words)
 			return;
-		if (width && column + blanks + (int)strcspn(words, " ") > width) {
+		if (column + blanks + (int)strcspn(words, " ") > width) {
 			fprintf(out, "\n%*s", indent, "");
 			column = indent;
 		} else {

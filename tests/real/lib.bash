@@ -209,7 +209,7 @@ start_nginx() {
 # watch OPTION... : orderly ends are seen too, for the books
 watch() {
 	counters before
-	start_tcpwhy -a -P $PORT "$@"
+	start_tcpwhy -a --limit 0 -P $PORT "$@"
 	WATCHED="$*"
 }
 

@@ -20,7 +20,7 @@ books() {
 }
 
 @test "the books balance: counters and lines equal the kernel's own counters" {
-	start_tcpwhy -a -P 7977
+	start_tcpwhy -a --limit 0 -P 7977
 	start_referee
 	# shellcheck disable=SC2086 # two words or none
 	run books traffic -p 7977 ${BOOKS_SEED:+-s $BOOKS_SEED}

@@ -340,7 +340,7 @@ def incidents(tcpwhy):
 class Watcher:
     def __init__(self, tcpwhy):
         self.incidents = incidents(tcpwhy)
-        self.process = subprocess.Popen([tcpwhy, "-a", "-P", str(PORT)], text=True, bufsize=1 << 20,
+        self.process = subprocess.Popen([tcpwhy, "-a", "--limit", "0", "-P", str(PORT)], text=True, bufsize=1 << 20,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.lines = []
         self.reader = threading.Thread(target=self.read, daemon=True)

@@ -29,7 +29,7 @@ compare() {
 watch_it() {
 	local status
 	BUSY=
-	start_tcpwhy -a -P "$1"
+	start_tcpwhy -a --limit 0 -P "$1"
 	start_referee
 	run --separate-stderr in_netns "${@:2}"
 	# shellcheck disable=SC2154 # stderr is set by run

@@ -35,6 +35,8 @@ static int parse(struct options *o, const char *const *args, struct failure *why
 	return options_parse(o, argc, argv, why);
 }
 
+#define DEFAULT_LIMIT 100
+
 static void print_args(const char *const *args)
 {
 	print_error("of: tcpwhy");
@@ -54,6 +56,8 @@ struct expected {
 	uint32_t without;
 	enum color_when color;
 	uint64_t duration_ns, interval_ns, count;
+	bool limited; /* else the default is expected */
+	uint64_t limit;
 };
 
 static const struct good {
@@ -85,6 +89,8 @@ static const struct good {
 	{ { "--color=always" }, { .color = COLOR_ALWAYS } },
 	{ { "--color=never" }, { .color = COLOR_NEVER } },
 	{ { "--color=never", "--color=auto" }, { .color = COLOR_AUTO } },
+	{ { "--limit", "20" }, { .limited = true, .limit = 20 } },
+	{ { "--limit=0", "-a" }, { .limited = true, .limit = 0, .orderly = true } },
 	{ { "-d", "1" }, { .duration_ns = SECOND } },
 	{ { "-d", "0.01" }, { .duration_ns = SECOND / 100 } },
 	{ { "--duration=1000000000" }, { .duration_ns = 1000000000 * SECOND } },
@@ -144,7 +150,8 @@ static int options_differ(const struct options *seen, const struct expected *exp
 	       differs("color", seen->color, expected->color) +
 	       differs("duration_ns", seen->duration_ns, expected->duration_ns) +
 	       differs("interval_ns", seen->interval_ns, expected->interval_ns) +
-	       differs("count", seen->count, expected->count);
+	       differs("count", seen->count, expected->count) +
+	       differs("limit", seen->limit, expected->limited ? expected->limit : DEFAULT_LIMIT);
 }
 
 static void expect_options(const char *const *args, const struct expected *expected)
@@ -294,6 +301,12 @@ static const struct bad {
 	{ { "--without", "loop,x" }, EXIT_USAGE, "feature 'x'" },
 	{ { "--json" }, EXIT_USAGE, "--json is only for check" },
 	{ { "--json", "1" }, EXIT_USAGE, "--json is only for check" },
+	{ { "--limit", "x" }, EXIT_USAGE, "limit 'x'" },
+	{ { "--limit", "" }, EXIT_USAGE, "limit ''" },
+	{ { "--limit=1.5" }, EXIT_USAGE, "limit '1.5'" },
+	{ { "--limit=-1" }, EXIT_USAGE, "limit '-1'" },
+	{ { "--limit", "20", "1" }, EXIT_USAGE, "--limit and INTERVAL" },
+	{ { "1", "--limit=20", "--", "ls" }, EXIT_USAGE, "--limit and INTERVAL" },
 	{ { "checks" }, EXIT_USAGE, "interval 'checks'" },
 	{ { "1", "check" }, EXIT_USAGE, "count 'check'" },
 	{ { "check", "1" }, EXIT_USAGE, "'1' follows check" },

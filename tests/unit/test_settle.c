@@ -647,6 +647,20 @@ static void late_data_replaces_the_reset_after_close(void **state)
 	expect_verdict_seen(b, 0, VERDICT_late_data);
 }
 
+/* Whoever withholds something before it is added must know. */
+static void what_late_data_may_replace_is_told(void **state)
+{
+	const struct evidence in_question[] = { late_data(1), reset_after_close(1),
+						closed_here(1) },
+			      others[] = { owned(1), ownerless(1) };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(in_question); i++)
+		assert_true(settle_may_replace(&in_question[i], classify(&in_question[i].facts)));
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		assert_false(settle_may_replace(&others[i], classify(&others[i].facts)));
+}
+
 static void late_data_replaces_the_orderly_end(void **state)
 {
 	struct bench *b = *state;
@@ -1448,6 +1462,7 @@ int main(void)
 		settle_test(closers_of_two_sockets_at_one_address),
 		settle_test(death_that_late_data_may_replace_waits_for_it),
 		settle_test(late_data_replaces_the_reset_after_close),
+		cmocka_unit_test(what_late_data_may_replace_is_told),
 		settle_test(late_data_replaces_the_orderly_end),
 		settle_test(late_data_has_its_own_owner),
 		settle_test(late_data_spares_other_sockets),

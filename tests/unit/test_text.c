@@ -974,6 +974,45 @@ static void summary_names_nobody_where_nobody_is_known(void **state)
 	tally_free(tally);
 }
 
+/* ---- what was withheld ----------------------------------------------------------------------- */
+
+static void withheld_lines_have_the_columns_of_others(void **state)
+{
+	struct tally *tally = tally_new();
+	struct columns c = {};
+	FILE *out = fmemopen(c.line, sizeof(c.line), "w");
+
+	(void)state;
+	assert_non_null(out);
+	add_share(tally, VERDICT_refused, "a b\033", 812, 4000);
+	add_share(tally, VERDICT_refused, "php-fpm", 9, 321);
+	text_withheld(out, 0, VERDICT_refused, 4334, tally);
+	fclose(out);
+	split(&c, c.line);
+	expect_number(c.n, COLUMNS);
+	expect_harmless(c.text[COLUMNS - 1]);
+	expect_text(c.text[1], "refused");
+	expect_text(c.text[2], "-");
+	expect_text(c.text[3], "*");
+	expect_part(c.text[4], "4334 more within a second, not shown; by a");
+	expect_part(c.text[4], "[812] 4000, php-fpm[9] 321");
+	tally_free(tally);
+}
+
+static void withheld_lines_name_nobody_where_nobody_is_known(void **state)
+{
+	struct tally *tally = tally_new();
+	char text[256] = "";
+	FILE *out = fmemopen(text, sizeof(text), "w");
+
+	(void)state;
+	assert_non_null(out);
+	text_withheld(out, 0, VERDICT_no_listener, 7, tally);
+	fclose(out);
+	expect_part(text, "  7 more within a second, not shown\n");
+	tally_free(tally);
+}
+
 /* ---- rows ---------------------------------------------------------------------------------- */
 
 /* What follows the numbers of a row; the tally may have more than was counted. */
@@ -1191,6 +1230,8 @@ int main(void)
 		cmocka_unit_test(line_begins_with_the_time_of_the_event),
 		cmocka_unit_test(names_of_verdicts_are_distinct_words),
 		cmocka_unit_test(table_names_every_verdict_once),
+		cmocka_unit_test(withheld_lines_have_the_columns_of_others),
+		cmocka_unit_test(withheld_lines_name_nobody_where_nobody_is_known),
 		cmocka_unit_test(summary_names_nobody_where_nobody_is_known),
 		cmocka_unit_test(row_names_two_processes_and_sums_up_the_rest),
 		cmocka_unit_test(row_names_no_more_than_were_counted),
