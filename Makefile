@@ -85,9 +85,13 @@ test: setup-test ## install what is missing, build, run all quick tests
 	$(Q)$(MAKE) --no-print-directory tcpwhy $(UNIT_TESTS)
 	$(Q)tests/run.sh
 
-test-slow: setup-test ## special sockets, owners, the books against the kernel's counters
-	$(Q)$(MAKE) --no-print-directory tcpwhy $(SLOW_DRIVERS)
+test-slow: setup-test ## special sockets, owners, storms, the books against the kernel's counters
+	$(Q)$(MAKE) --no-print-directory tcpwhy $(SLOW_DRIVERS) $(BENCH_PROGRAMS)
 	$(Q)tests/run.sh slow
+
+test-storm: setup-test ## connections die as fast as the machine can let them (part of test-slow)
+	$(Q)$(MAKE) --no-print-directory tcpwhy $(BENCH_PROGRAMS)
+	$(Q)tests/run.sh tests/slow/storm.bats
 
 test-real: setup-real ## haproxy, MariaDB, nginx, redis, Go, curl
 	$(Q)$(MAKE) --no-print-directory tcpwhy
@@ -210,5 +214,5 @@ $(BUILD)/bench/empty.skel.h: tools/bench/empty.bpf.c
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/tests/*.d $(BUILD)/bench/*.d)
 
-.PHONY: all run demo bench install test test-slow test-real test-vm test-vm-quick test-vm-arm64 test-pristine setup lint format vmlinux clean help \
+.PHONY: all run demo bench install test test-slow test-storm test-real test-vm test-vm-quick test-vm-arm64 test-pristine setup lint format vmlinux clean help \
 	setup-build setup-install setup-test setup-bench setup-demo setup-real setup-vm setup-arm64 setup-vm-arm64

@@ -9,13 +9,14 @@ shared  Everything that runs here is attached at once, and the same connections 
 pairs   Each alone, by turns with nothing: CPU time of the traffic, throughput; CPU time and memory of the tool, time
         until it is ready, records lost.
 hooks   Where the time goes: runs and run time per connection of each of tcpwhy's programs.
+storm   Connections die as fast as the machine can let them: throughput and CPU time with tcpwhy to those without.
 growth  tcpwhy where many connections are open already: time until it is ready, memory, BPF run time per connection.
 
 Without PART it is all of them, and the result goes to a file of tools/bench/results too. What follows -- is for hooks and
 growth: how tcpwhy is called. As root; all traffic is in network namespaces of its own.
 
 Environment: BENCH_SUBJECTS, a regular expression: only those of the table; BENCH_CONNECTIONS (10000) of a run,
-BENCH_ROUNDS (10) of shared and hooks, BENCH_PAIRS (15), BENCH_OPEN (1000,10000,100000) of growth, BENCH_READY_SECONDS (30)
+BENCH_ROUNDS (10) of shared, hooks and growth, BENCH_PAIRS (15) of pairs and storm, BENCH_OPEN (1000,10000,100000) of growth, BENCH_READY_SECONDS (30)
 until a tool must be ready.
 
 Exit status: 0 all is well, 1 it is not, 2 usage.
@@ -42,7 +43,8 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", 10))
 PAIRS = int(os.environ.get("BENCH_PAIRS", 15))
 OPEN = [int(n) for n in os.environ.get("BENCH_OPEN", "1000,10000,100000").split(",")]
 CHOSEN = os.environ.get("BENCH_SUBJECTS", "")
-PARTS = ["shared", "pairs", "hooks", "growth"]
+STORMS = ["refused", "unread", "overflow"]
+PARTS = ["shared", "pairs", "hooks", "storm", "growth"]
 EVENTS = 10             # changes of state of a connection, both ends together
 
 
@@ -198,6 +200,50 @@ def hooks(arguments):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Storm: nothing but deaths
+
+def storm(name):
+    """For a second, on all CPUs."""
+    done = subprocess.run([f"{TOP}/build/bench/storm", "-t", "1", name], stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout)
+
+
+class StormPairs:
+    """Of one storm and one way to watch it."""
+
+    def __init__(self, name, subject):
+        self.name, self.subject = name, subject
+        self.bare_rate, self.rate, self.cpu, self.own_cpu, self.resident_mb, self.lost = [], [], [], [], [], 0
+
+    def play(self, watched_first):
+        bare = None if watched_first else storm(self.name)
+        with watching(self.subject) as (running,):
+            before = running.cpu_seconds()
+            watched = storm(self.name)
+            self.own_cpu.append((running.settled_cpu_seconds() - before) / watched["seconds"])
+            self.resident_mb.append(running.resident_kb() / 1024)
+        self.lost += running.lost()
+        bare = bare or storm(self.name)
+        self.bare_rate.append(bare["rate"])
+        self.rate.append(watched["rate"] / bare["rate"])
+        self.cpu.append(watched["own_us"] / bare["own_us"])
+
+    def row(self):
+        return [self.name, self.subject.name, show(self.bare_rate, 0), Spread(self.rate).show_confidence(),
+                Spread(self.cpu).show_confidence(), show(self.own_cpu), show(self.resident_mb, 1), str(self.lost)]
+
+
+def storms():
+    all_pairs = [StormPairs(name, subject) for name in STORMS for subject in (tcpwhy(), tcpwhy("1"))]
+    for number in range(PAIRS):
+        note(f"storm {number + 1}/{PAIRS}")
+        for one in all_pairs:
+            one.play(number % 2)
+    head = ["storm", "watched by", "connections/s without", "throughput", "CPU time a connection", "own CPUs", "resident MB", "lost"]
+    return markdown([head] + [one.row() for one in all_pairs])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Growth: with many connections open
 
 @contextlib.contextmanager
@@ -297,6 +343,8 @@ def measure(parts, arguments):
     command = " ".join(["tcpwhy", *arguments])
     if "hooks" in parts:
         text += f"\nPrograms of `{command}`:\n\n" + hooks(arguments)
+    if "storm" in parts:
+        text += "\nStorms, on all CPUs:\n\n" + storms()
     if "growth" in parts:
         text += f"\n`{command}` with connections open before:\n\n" + growth(arguments)
     return text

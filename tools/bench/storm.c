@@ -6,8 +6,9 @@
  *   unread    the server closes with unread data, so the client is reset
  *   overflow  connects to a listener that never accepts, and whose queue is full
  *
- * All takes place in a network namespace that is made here. When every socket is closed it prints
- * one line of JSON: how many, how fast, and what the kernel's own counters of the namespace say.
+ * All takes place in a network namespace that is made here, or, with -H, in the present one. When
+ * every socket is closed it prints one line of JSON: how many, how fast, and what the kernel's own
+ * counters of the namespace say.
  */
 #include <err.h>
 #include <errno.h>
@@ -21,6 +22,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -28,10 +30,9 @@
 
 #include "loopback.h"
 
-#define PORT      7000
-#define BACKLOG   1
-#define UNREAD    45 /* bytes */
-#define MOST_CPUS 64
+#define PORT    7000
+#define BACKLOG 1
+#define UNREAD  45 /* bytes */
 
 struct storm {
 	const char *name;
@@ -85,6 +86,16 @@ static const struct storm *storm_named(const char *name)
 		if (!strcmp(storms[i].name, name))
 			return &storms[i];
 	errx(2, "no storm '%s': there are refused, unread, overflow", name);
+}
+
+/* CPU time of the processes that have ended, µs. */
+static double cpu_of_children(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_CHILDREN, &usage);
+	return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6 + usage.ru_utime.tv_usec +
+	       usage.ru_stime.tv_usec;
 }
 
 static double seconds_now(void)
@@ -160,9 +171,12 @@ int main(int argc, char **argv)
 	uint64_t seconds = 0, most = 0;
 	const struct storm *storm;
 	double started, took;
+	bool here = false;
 
-	while ((option = getopt(argc, argv, "j:n:t:")) != -1) {
-		if (option == 'j')
+	while ((option = getopt(argc, argv, "Hj:n:t:")) != -1) {
+		if (option == 'H')
+			here = true;
+		else if (option == 'j')
 			jobs = number_of(optarg);
 		else if (option == 'n')
 			most = number_of(optarg);
@@ -172,9 +186,11 @@ int main(int argc, char **argv)
 			optind = argc + 1;
 	}
 	if (optind + 1 != argc || !most == !seconds)
-		errx(2, "usage: storm [-j PROCESSES] -n NUMBER|-t SECONDS refused|unread|overflow");
+		errx(2, "usage: storm [-H] [-j PROCESSES] -n NUMBER|-t SECONDS "
+			"refused|unread|overflow");
 	storm = storm_named(argv[optind]);
-	make_namespace();
+	if (!here)
+		make_namespace();
 	started = seconds_now();
 	fork_all(storm, jobs, progress, most / jobs);
 	if (seconds) {
@@ -183,8 +199,8 @@ int main(int argc, char **argv)
 	}
 	wait_for_all();
 	took = seconds_now() - started;
-	printf("{\"made\": %" PRIu64 ", \"seconds\": %.6f, \"rate\": %.0f", progress->made, took,
-	       progress->made / took);
+	printf("{\"made\": %" PRIu64 ", \"seconds\": %.6f, \"rate\": %.0f, \"own_us\": %.3f",
+	       progress->made, took, progress->made / took, cpu_of_children() / progress->made);
 	print_counters("/proc/net/snmp", "Tcp:");
 	print_counters("/proc/net/netstat", "TcpExt:");
 	puts("}");
