@@ -82,7 +82,7 @@ PREFIX ?= /usr/local
 
 ##@ Test
 test: setup-test ## install what is missing, build, run all quick tests
-	$(Q)$(MAKE) --no-print-directory tcpwhy $(UNIT_TESTS)
+	$(Q)$(MAKE) --no-print-directory tcpwhy $(UNIT_TESTS) $(BENCH_PROGRAMS)
 	$(Q)tests/run.sh
 
 test-slow: setup-test ## special sockets, owners, storms, the books against the kernel's counters

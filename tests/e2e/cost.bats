@@ -1,0 +1,67 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What tcpwhy costs must not grow unnoticed. Times differ from machine to machine, so these are figures that do not: how many
+# instructions the verifier walks through, how large the programs are, and how long they run beside an empty one
+# through which the same connections pass. Who makes them cheaper lowers the bounds. (bpf/evidence.h asserts the size of the
+# records.)
+
+load lib
+
+teardown() {
+	kill_tcpwhy
+}
+
+# Of each program, at most: instructions that the verifier walks through, bytes of machine code on x86_64.
+BOUNDS='
+on_set_state           9500  25000
+on_send_reset         13000  25000
+on_kfree_skb           6000   9000
+on_receive_reset        100    500
+on_retransmit_skb       150    700
+on_retransmit_synack    200    900
+on_destroy_sock         250   1200
+find_holders            400   1800
+find_sockets            900   4500
+find_subflows           700   2600
+look_at_listeners      6500  10500
+'
+
+# Those that only older kernels need are of older kernels, whose verifiers walk further.
+@test "no program has grown beyond its bound" {
+	local name verified jited most_verified most_jited bad=0
+	command -v bpftool >/dev/null || skip 'no bpftool here'
+	start_tcpwhy
+	"$TOP/tools/bench/bpfstats.py" "$WATCHER" >"$BATS_TEST_TMPDIR/sizes"
+	stop_tcpwhy
+	cat "$BATS_TEST_TMPDIR/sizes"
+	[ -s "$BATS_TEST_TMPDIR/sizes" ] || fail 'no programs'
+	while read -r name verified jited; do
+		read -r _ most_verified most_jited < <(grep "^$name " <<<"$BOUNDS") || continue
+		[ "$verified" = - ] || [ "$verified" -le "$most_verified" ] || bad=1
+		[ "$(uname -m)" != x86_64 ] || [ "$jited" -le "$most_jited" ] || bad=1
+		[ $bad = 0 ] || fail "$name: $verified instructions verified, $most_verified are the bound; $jited bytes, $most_jited"
+	done <"$BATS_TEST_TMPDIR/sizes"
+}
+
+@test "every program of the default watch has a bound, on a kernel that tells all" {
+	local name
+	command -v bpftool >/dev/null || skip 'no bpftool here'
+	! "$TCPWHY" check | tail -n 1 | grep -q weaker || skip 'programs for older kernels are loaded'
+	start_tcpwhy
+	for name in $("$TOP/tools/bench/bpfstats.py" "$WATCHER" | cut -d' ' -f1); do
+		grep -q "^$name " <<<"$BOUNDS" || fail "$name has no bound"
+	done
+	stop_tcpwhy
+}
+
+@test "all programs together run at most 5 times as long as an empty one" {
+	local ratio
+	[ -z "${TEST_SLOWDOWN-}" ] || skip 'an emulator has other ratios'
+	BENCH_CONNECTIONS=3000 BENCH_ROUNDS=5 run --separate-stderr "$TOP/tools/bench/bench.py" hooks
+	echo "$output"
+	assert_success
+	ratio=$(sed -n 's/^| all of tcpwhy .*| \([0-9]*\)\.\([0-9][0-9]\) ([^|]*) |.*|$/\1\2/p' <<<"$output")
+	assert [ "$ratio" -le 500 ]
+	assert [ "$ratio" -ge 100 ]
+}
