@@ -27,32 +27,30 @@ find_subflows           700   2600
 look_at_listeners      6500  10500
 '
 
-# Those that only older kernels need are of older kernels, whose verifiers walk further.
+# Older kernels, which lack something that tcpwhy uses, have other verifiers, which may walk twice as far, and other programs.
+is_current() {
+	! "$TCPWHY" check | tail -n 1 | grep -q weaker
+}
+
 @test "no program has grown beyond its bound" {
-	local name verified jited most_verified most_jited bad=0
+	local name verified jited most_verified most_jited times=1
 	command -v bpftool >/dev/null || skip 'no bpftool here'
+	is_current || times=2
 	start_tcpwhy
 	"$TOP/tools/bench/bpfstats.py" "$WATCHER" >"$BATS_TEST_TMPDIR/sizes"
 	stop_tcpwhy
 	cat "$BATS_TEST_TMPDIR/sizes"
 	[ -s "$BATS_TEST_TMPDIR/sizes" ] || fail 'no programs'
 	while read -r name verified jited; do
-		read -r _ most_verified most_jited < <(grep "^$name " <<<"$BOUNDS") || continue
-		[ "$verified" = - ] || [ "$verified" -le "$most_verified" ] || bad=1
-		[ "$(uname -m)" != x86_64 ] || [ "$jited" -le "$most_jited" ] || bad=1
-		[ $bad = 0 ] || fail "$name: $verified instructions verified, $most_verified are the bound; $jited bytes, $most_jited"
+		if ! read -r _ most_verified most_jited < <(grep "^$name " <<<"$BOUNDS"); then
+			[ $times = 2 ] || fail "$name has no bound"
+			continue
+		fi
+		[ "$verified" = - ] || [ "$verified" -le $((times * most_verified)) ] ||
+			fail "$name: $verified instructions verified, $((times * most_verified)) are the bound"
+		[ "$(uname -m)" != x86_64 ] || [ "$jited" -le "$most_jited" ] ||
+			fail "$name: $jited bytes of machine code, $most_jited are the bound"
 	done <"$BATS_TEST_TMPDIR/sizes"
-}
-
-@test "every program of the default watch has a bound, on a kernel that tells all" {
-	local name
-	command -v bpftool >/dev/null || skip 'no bpftool here'
-	! "$TCPWHY" check | tail -n 1 | grep -q weaker || skip 'programs for older kernels are loaded'
-	start_tcpwhy
-	for name in $("$TOP/tools/bench/bpfstats.py" "$WATCHER" | cut -d' ' -f1); do
-		grep -q "^$name " <<<"$BOUNDS" || fail "$name has no bound"
-	done
-	stop_tcpwhy
 }
 
 @test "all programs together run at most 5 times as long as an empty one" {
