@@ -113,6 +113,10 @@ bench: setup-bench ## what tcpwhy costs beside its peers: a quarter of an hour, 
 	$(Q)$(MAKE) --no-print-directory tcpwhy $(BENCH_PROGRAMS)
 	$(Q)tools/bench/bench.py $(BENCH)
 
+bench-vm: setup-bench setup-vm ## the same table, in part, on another kernel in qemu, with peers that need kprobes (KERNEL=6.1)
+	$(Q)$(MAKE) --no-print-directory tcpwhy $(BENCH_PROGRAMS)
+	$(Q)tools/bench/vm.sh $(or $(KERNEL),6.1)
+
 test-pristine: ## make run and make test in a fresh Debian root (debootstrap)
 	$(Q)tools/test-pristine.sh
 
@@ -214,5 +218,5 @@ $(BUILD)/bench/empty.skel.h: tools/bench/empty.bpf.c
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/tests/*.d $(BUILD)/bench/*.d)
 
-.PHONY: all run demo bench install test test-slow test-storm test-real test-vm test-vm-quick test-vm-arm64 test-pristine setup lint format vmlinux clean help \
+.PHONY: all run demo bench bench-vm install test test-slow test-storm test-real test-vm test-vm-quick test-vm-arm64 test-pristine setup lint format vmlinux clean help \
 	setup-build setup-install setup-test setup-bench setup-demo setup-real setup-vm setup-arm64 setup-vm-arm64

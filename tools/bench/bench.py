@@ -5,7 +5,8 @@
     bench.py [PART...] [-- TCPWHY_ARGUMENTS...]
 
 shared  Everything that runs here is attached at once, and the same connections pass through all, so that noise cancels: BPF
-        run time per connection, and its ratio to the empty program's. Then each alone beside the empty program.
+        run time per connection, and its ratio to the empty program's.
+alone   The same of each alone beside the empty program: what is in the cache then, nobody else has put there.
 pairs   Each alone, by turns with nothing: CPU time of the traffic, throughput; CPU time and memory of the tool, time
         until it is ready, records lost.
 hooks   Where the time goes: runs and run time per connection of each of tcpwhy's programs.
@@ -16,8 +17,8 @@ Without PART it is all of them, and the result goes to a file of tools/bench/res
 growth: how tcpwhy is called. As root; all traffic is in network namespaces of its own.
 
 Environment: BENCH_SUBJECTS, a regular expression: only those of the table; BENCH_CONNECTIONS (10000) of a run,
-BENCH_ROUNDS (10) of shared, hooks and growth, BENCH_PAIRS (15) of pairs and storm, BENCH_OPEN (1000,10000,100000) of growth, BENCH_READY_SECONDS (30)
-until a tool must be ready.
+BENCH_ROUNDS (10) of shared, alone, hooks and growth, BENCH_PAIRS (15), BENCH_STORM_PAIRS (9), BENCH_OPEN
+(1000,10000,100000) of growth, BENCH_READY_SECONDS (30) until a tool must be ready.
 
 Exit status: 0 all is well, 1 it is not, 2 usage.
 """
@@ -41,10 +42,11 @@ TRAFFIC = f"{TOP}/build/bench/traffic"
 CONNECTIONS = int(os.environ.get("BENCH_CONNECTIONS", 10000))   # in one run
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", 10))
 PAIRS = int(os.environ.get("BENCH_PAIRS", 15))
+STORM_PAIRS = int(os.environ.get("BENCH_STORM_PAIRS", 9))
 OPEN = [int(n) for n in os.environ.get("BENCH_OPEN", "1000,10000,100000").split(",")]
 CHOSEN = os.environ.get("BENCH_SUBJECTS", "")
 STORMS = ["refused", "unread", "overflow"]
-PARTS = ["shared", "pairs", "hooks", "storm", "growth"]
+PARTS = ["shared", "alone", "pairs", "hooks", "storm", "growth"]
 EVENTS = 10             # changes of state of a connection, both ends together
 
 
@@ -92,7 +94,14 @@ class Shares:
     """Of one subject: ns of BPF run time per connection, and their ratios to the empty program's in the same round."""
 
     def __init__(self):
-        self.ns, self.ratio, self.ns_beside, self.ratio_beside = [], [], [], []
+        self.ns, self.ratio = [], []
+
+    def add(self, ns, of_empty):
+        self.ns.append(ns)
+        self.ratio.append(ns / of_empty)
+
+    def columns(self):
+        return [show(self.ns, 0), show(self.ratio)]
 
 
 def shared(subjects):
@@ -104,19 +113,21 @@ def shared(subjects):
             turn = number % len(subjects)       # who is called first pays for what is not in the cache
             costs = shared_round(subjects[turn:] + subjects[:turn])
             for name, ns in costs.items():
-                shares[name].ns.append(ns)
-                shares[name].ratio.append(ns / costs[EMPTY.name])
-            for subject in subjects:
-                beside_empty(subject, shares[subject.name])
+                shares[name].add(ns, costs[EMPTY.name])
     return shares
 
 
-def beside_empty(subject, shares):
-    if subject == EMPTY:
-        return
-    costs = shared_round([subject, EMPTY])
-    shares.ns_beside.append(costs[subject.name])
-    shares.ratio_beside.append(costs[subject.name] / costs[EMPTY.name])
+def alone(subjects):
+    """{name: Shares}"""
+    shares = collections.defaultdict(Shares)
+    with bpfstats.enabled():
+        for number in range(ROUNDS):
+            note(f"alone {number + 1}/{ROUNDS}")
+            for subject in subjects:
+                if subject != EMPTY:
+                    costs = shared_round([subject, EMPTY])
+                    shares[subject.name].add(costs[subject.name], costs[EMPTY.name])
+    return shares
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -137,6 +148,11 @@ class Pairs:
         self.cpu.append(watched[0]["own_us"] / bare[0]["own_us"])
         self.cpu_two.append(watched[1]["own_us"] / bare[1]["own_us"])
         self.rate_two.append(watched[1]["rate"] / bare[1]["rate"])
+
+    def columns(self):
+        return [*(Spread(ratios).show_confidence() for ratios in (self.cpu, self.cpu_two, self.rate_two)),
+                show(self.user_us), show(self.resident_mb, 1), show(self.ready_ms, 0),
+                str(sum(self.lost)) if self.subject else ""]
 
     def _watched(self):
         if not self.subject:
@@ -235,8 +251,8 @@ class StormPairs:
 
 def storms():
     all_pairs = [StormPairs(name, subject) for name in STORMS for subject in (tcpwhy(), tcpwhy("1"))]
-    for number in range(PAIRS):
-        note(f"storm {number + 1}/{PAIRS}")
+    for number in range(STORM_PAIRS):
+        note(f"storm {number + 1}/{STORM_PAIRS}")
         for one in all_pairs:
             one.play(number % 2)
     head = ["storm", "watched by", "connections/s without", "throughput", "CPU time a connection", "own CPUs", "resident MB", "lost"]
@@ -297,7 +313,7 @@ def machine():
             f"{os.cpu_count()} CPUs")
 
 
-def main_table(names, shares, pairings):
+def main_table(names, shares, shares_alone, pairings):
     head = ["", "BPF ns/connection, all at once", "ratio to the empty program", "BPF ns/connection, alone",
             "ratio to the empty program, alone", "CPU time of the traffic", "the same, two processes",
             "throughput, two processes", "own CPU, s/million", "resident MB", "ready ms", "lost"]
@@ -305,12 +321,11 @@ def main_table(names, shares, pairings):
     for name in ["nothing", *names]:
         row = [name] + [""] * (len(head) - 1)
         if name in shares:
-            of = shares[name]
-            row[1:5] = show(of.ns, 0), show(of.ratio), show(of.ns_beside, 0), show(of.ratio_beside)
+            row[1:3] = shares[name].columns()
+        if name in shares_alone:
+            row[3:5] = shares_alone[name].columns()
         if name in pairings:
-            of = pairings[name]
-            row[5:8] = [Spread(ratios).show_confidence() for ratios in (of.cpu, of.cpu_two, of.rate_two)]
-            row[8:12] = show(of.user_us), show(of.resident_mb, 1), show(of.ready_ms, 0), str(sum(of.lost)) if of.subject else ""
+            row[5:12] = pairings[name].columns()
         rows.append(row)
     # columns that nobody measured are left out
     kept = [i for i in range(len(head)) if i == 0 or any(row[i] for row in rows[1:])]
@@ -331,14 +346,13 @@ def mount_tracing():
 
 def measure(parts, arguments):
     text = f"{machine()}\n"
-    if "shared" in parts or "pairs" in parts:
+    if {"shared", "alone", "pairs"} & set(parts):
         subjects = [subject for subject in all_subjects() if re.search(CHOSEN, subject.name) or subject == EMPTY]
         runs, reasons = which_run(subjects)
         for name, reason in reasons.items():
             note(f"{name} does not run here: {reason}")
-        shares = shared(runs) if "shared" in parts else {}
-        pairings = pairs(runs) if "pairs" in parts else {}
-        text += "\n" + main_table([subject.name for subject in runs], shares, pairings)
+        text += "\n" + main_table([subject.name for subject in runs], shared(runs) if "shared" in parts else {},
+                                  alone(runs) if "alone" in parts else {}, pairs(runs) if "pairs" in parts else {})
         text += "\n" * bool(reasons) + "".join(f"- {name} does not run here: {reason}\n" for name, reason in reasons.items())
     command = " ".join(["tcpwhy", *arguments])
     if "hooks" in parts:
