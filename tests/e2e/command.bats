@@ -209,7 +209,7 @@ unread-data	one[$PAIR_one_PID]	$N"
 @test "the counters are exact when the ring buffer overflows, and the loss is shown" {
 	local many=7001 lines
 	start_pair storm 6200
-	start_tcpwhy -P 7200
+	start_tcpwhy -P 7200 --limit 0
 	pause "$WATCHER"
 	tell storm refused $many
 	kill -CONT "$WATCHER"

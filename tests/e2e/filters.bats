@@ -373,7 +373,7 @@ unread-data	one	$N"
 	start_tcpwhy -p "$PAIR_one_PID"
 	sleep 0.1
 	kill_tcpwhy
-	start_tcpwhy -p "$PAIR_one_PID"
+	start_tcpwhy -p "$PAIR_one_PID" --limit 0
 	tell one opened
 	tell one unread
 	assert_seen <<<"unread-data	one	450

@@ -45,7 +45,7 @@ def all_subjects():
         tcpwhy("1"),
         peer("tcpstates", "SKADDR", "libbpf-tools"),
         peer("tcplife", "LADDR", "libbpf-tools"),
-        peer("tcptop", "loadavg", "libbpf-tools"),
+        peer("tcptop -C", "loadavg", "libbpf-tools"),
         peer("tcpsynbl", "Tracing", "libbpf-tools"),
         peer("tcpstates-bpfcc", "SKADDR", "bpfcc-tools"),
         peer("tcplife-bpfcc", "LADDR", "bpfcc-tools"),
