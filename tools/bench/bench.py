@@ -310,7 +310,7 @@ def machine():
         found = re.search(r"^model name\s*: (.*)$", file.read(), re.MULTILINE)
         model = found[1] if found else model
     return (f"{datetime.date.today()}, Linux {platform.release()} {platform.machine()}, {model}, "
-            f"{os.cpu_count()} CPUs")
+            f"{os.cpu_count()} CPUs, load average {os.getloadavg()[0]:.1f} when it began")
 
 
 def main_table(names, shares, shares_alone, pairings):
