@@ -59,13 +59,13 @@ enum {
 	KEY_VERDICT,
 	KEY_KEEP,
 	KEY_COLOR,
-	KEY_JSON,
+	KEY_FIELDS,
 	KEY_BTF,
 	KEY_WITHOUT
 };
 
 /* Options of groups up to this one are about what is watched. */
-#define WATCH_GROUPS 4
+#define WATCH_GROUPS 5
 
 static const struct argp_option described[] = {
 	{ 0, 0, 0, 0,
@@ -100,18 +100,23 @@ static const struct argp_option described[] = {
 	{ 0, 0, 0, 0, "How long:", 4 },
 	{ "duration", 'd', "SECONDS", 0, "End after so many seconds", 4 },
 	{ "keep", KEY_KEEP, 0, 0, "With -p: go on when the processes have ended", 4 },
-	{ 0, 0, 0, 0, "Other:", 5 },
+	{ 0, 0, 0, 0, "How it is told:", 5 },
+	{ "json", 'j', 0, 0, "JSON, one object a line; with check: one object", 5 },
+	{ "fields", KEY_FIELDS, "LIST", 0,
+	  "Of each death and incident only these fields, in this order; those that there are, are "
+	  "listed if one is wrong",
+	  5 },
 	{ "color", KEY_COLOR, "WHEN", OPTION_ARG_OPTIONAL,
 	  "auto (on terminals, unless NO_COLOR is set), always (the default of WHEN) or never", 5 },
-	{ "json", KEY_JSON, 0, 0, "With check: JSON", 5 },
-	{ "verdicts", KEY_VERDICTS, 0, 0, "Print the table of verdicts and exit", 5 },
+	{ 0, 0, 0, 0, "Other:", 6 },
+	{ "verdicts", KEY_VERDICTS, 0, 0, "Print the table of verdicts and exit", 6 },
 	{ "btf", KEY_BTF, "FILE", 0,
 	  "The BTF of this kernel, where /sys/kernel/btf/vmlinux cannot be read: a copy of it, "
 	  "or a vmlinux",
-	  5 },
+	  6 },
 	{ "without", KEY_WITHOUT, "LIST", 0,
-	  "Do without these features of the kernel, as if it were an older one; for tests", 5 },
-	{ "verbose", 'v', 0, 0, "libbpf's messages, and more figures in the summary", 5 },
+	  "Do without these features of the kernel, as if it were an older one; for tests", 6 },
+	{ "verbose", 'v', 0, 0, "libbpf's messages, and more figures in the summary", 6 },
 	{ 0, 'h', 0, OPTION_HIDDEN, 0, -1 },
 	{ 0 },
 };
@@ -247,8 +252,11 @@ static int check_together(struct parse *p)
 
 	if (p->subcommand)
 		return check_subcommand(p);
-	if (o->json)
-		return failed(p->why, EXIT_USAGE, "--json is only for check so far");
+	if (o->fields.n && o->interval_ns)
+		return failed(
+			p->why, EXIT_USAGE,
+			"--fields and INTERVAL exclude each other: fields are those of deaths "
+			"and incidents");
 	if (o->errors && !filter_is_set(&o->filter) && !o->cmd)
 		return failed(p->why, EXIT_USAGE,
 			      "-e (--errors) needs a filter, such as -p or -P: it costs something "
@@ -330,9 +338,11 @@ static int parse_other(struct parse *p, int key, const char *arg, struct argp_st
 	case 'h':
 		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
 		return 0;
-	case KEY_JSON:
-		p->options->json = true;
+	case 'j':
+		p->options->format = FORMAT_JSON;
 		return 0;
+	case KEY_FIELDS:
+		return field_list_parse(&p->options->fields, arg, p->why);
 	case KEY_VERDICTS:
 		p->options->command = COMMAND_VERDICTS;
 		return 0;
@@ -344,11 +354,17 @@ static int parse_other(struct parse *p, int key, const char *arg, struct argp_st
 	return ARGP_ERR_UNKNOWN;
 }
 
+/* How it is told is for subcommands too, where it makes a difference. */
+static bool is_for_all(int key)
+{
+	return key == 'j' || key == KEY_COLOR;
+}
+
 static void note_watch_option(struct parse *p, int key)
 {
 	for (const struct argp_option *option = described; option->group; option++)
 		if (option->name && option->key == key && option->group <= WATCH_GROUPS &&
-		    !p->watch_option)
+		    !is_for_all(key) && !p->watch_option)
 			p->watch_option = option;
 }
 

@@ -1,27 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "render_text.h"
 
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "cgroup.h"
 #include "clock.h"
+#include "counts.h"
 #include "escape.h"
+#include "format.h"
 #include "story.h"
 #include "terminal.h"
 
 /* ---- one line for a death or an incident ------------------------------------------------- */
-
-/* Records carry monotonic time; the wall clock may be set, so it is asked each time. */
-static uint64_t wall_time(uint64_t when)
-{
-	uint64_t age = monotonic_ns() - when;
-
-	return clock_ns(CLOCK_REALTIME) - age;
-}
 
 /* Returns its length. */
 static size_t format_seconds(char *out, size_t size, uint64_t wall)
@@ -35,45 +27,10 @@ static size_t format_seconds(char *out, size_t size, uint64_t wall)
 
 static void format_time(char *out, size_t size, uint64_t when)
 {
-	uint64_t wall = wall_time(when);
+	uint64_t wall = wall_ns(when);
 	size_t n = format_seconds(out, size, wall);
 
 	snprintf(out + n, size - n, ".%03u", (unsigned int)(wall / 1000000 % 1000));
-}
-
-static bool is_v4_mapped(const uint8_t *address)
-{
-	static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
-
-	return !memcmp(address, prefix, sizeof(prefix));
-}
-
-/* An IPv4 address is shown as one, also where an IPv6 socket carries it. */
-static void format_endpoint(char *out, size_t size, int family, const uint8_t *address,
-			    uint16_t port)
-{
-	char text[INET6_ADDRSTRLEN] = "?";
-
-	if (family == AF_INET6 && is_v4_mapped(address)) {
-		family = AF_INET;
-		address += 12;
-	}
-	inet_ntop(family, address, text, sizeof(text));
-	snprintf(out, size, family == AF_INET6 ? "[%s]:%u" : "%s:%u", text, port);
-}
-
-#define PROCESS_SIZE (ESCAPED_SIZE(TASK_NAME_LEN) + 16) /* "name[pid]" */
-
-static void format_process(char *out, size_t size, const struct owner *owner)
-{
-	char comm[ESCAPED_SIZE(TASK_NAME_LEN)];
-
-	if (!owner->pid) {
-		snprintf(out, size, "-");
-		return;
-	}
-	escape_text(comm, sizeof(comm), owner->comm, sizeof(owner->comm));
-	snprintf(out, size, "%s[%u]", comm, owner->pid);
 }
 
 /* The unit or container that the process is in, if any. */
@@ -88,14 +45,12 @@ static void text_home(FILE *out, const char *separator, const struct owner *owne
 	fprintf(out, "%s%s %s", separator, home->kind == CGROUP_UNIT ? "unit" : "container", name);
 }
 
-/* A listener that dropped SYNs has no one peer. */
 static void format_tuple(char *out, size_t size, const struct tuple *t)
 {
-	char local[INET6_ADDRSTRLEN + 8], remote[INET6_ADDRSTRLEN + 8] = "*";
+	char local[ENDPOINT_SIZE], remote[ENDPOINT_SIZE];
 
-	format_endpoint(local, sizeof(local), t->family, t->laddr, t->lport);
-	if (t->rport)
-		format_endpoint(remote, sizeof(remote), t->family, t->raddr, t->rport);
+	format_local(local, t);
+	format_remote(remote, t);
 	snprintf(out, size, "%s -> %s", local, remote);
 }
 
@@ -103,7 +58,7 @@ static void text_other_end(FILE *out, const struct evidence *other)
 {
 	char process[PROCESS_SIZE];
 
-	format_process(process, sizeof(process), &other->owner);
+	format_process(process, &other->owner);
 	fprintf(out, "; other end: %s %s", process, verdict_text(classify(&other->facts))->name);
 	text_home(out, ", ", &other->owner);
 }
@@ -192,7 +147,7 @@ void text_evidence(FILE *out, const struct evidence *e, const struct evidence *o
 	int column;
 
 	format_time(when, sizeof(when), e->time_ns);
-	format_process(process, sizeof(process), &e->owner);
+	format_process(process, &e->owner);
 	format_tuple(tuple, sizeof(tuple), &e->tuple);
 	format_words(words, sizeof(words), e, verdict, other);
 	column = strlen(when) + longer(strlen(verdict_text(verdict)->name), VERDICT_WIDTH) +
@@ -208,33 +163,78 @@ void text_evidence(FILE *out, const struct evidence *e, const struct evidence *o
 	fputc('\n', out);
 }
 
-/* ---- counters ---------------------------------------------------------------------------- */
+/* ---- the same by columns that were chosen, and what has no line --------------------------- */
 
-struct totals {
-	uint64_t orderly, unhealthy, incidents;
-};
-
-static struct totals add_up(const struct counts *counts)
+static void format_list(char *out, size_t size, const struct value *v)
 {
-	struct totals t = {};
+	size_t used = snprintf(out, size, "%s", v->n ? "" : "-");
 
-	for (int v = 0; v < VERDICT_COUNT; v++) {
-		enum verdict_group group = verdict_text(v)->group;
+	for (size_t i = 0; i < v->n && used < size; i++)
+		used += snprintf(out + used, size - used, "%s%s", i ? "," : "", v->items[i]);
+}
 
-		if (group == GROUP_ORDERLY)
-			t.orderly += counts->verdict[v];
-		else if (group == GROUP_INCIDENT)
-			t.incidents += counts->verdict[v];
-		else
-			t.unhealthy += counts->verdict[v];
+static void format_other_end(char *out, size_t size, const struct evidence *other)
+{
+	char process[PROCESS_SIZE];
+
+	format_process(process, &other->owner);
+	snprintf(out, size, "%s %s", process, verdict_text(classify(&other->facts))->name);
+}
+
+/* "-" if it is unknown. */
+static void format_value(char *out, size_t size, const struct value *v, const struct record *r)
+{
+	switch (v->kind) {
+	case VALUE_NONE:
+		snprintf(out, size, "-");
+		break;
+	case VALUE_NUMBER:
+		snprintf(out, size, "%" PRIu64, v->number);
+		break;
+	case VALUE_TEXT:
+		snprintf(out, size, "%s", v->text);
+		break;
+	case VALUE_BYTES:
+		escape_text(out, size, v->text, v->len);
+		break;
+	case VALUE_LIST:
+		format_list(out, size, v);
+		break;
+	case VALUE_TIME:
+		format_time(out, size, v->number);
+		break;
+	case VALUE_OTHER_END:
+		format_other_end(out, size, r->other);
+		break;
 	}
-	return t;
 }
 
-static uint64_t lost(const struct capture_counts *c)
+void text_fields(FILE *out, const struct field_list *list, const struct record *r)
 {
-	return c->counts.other[COUNT_LOST] + c->missed + c->rejected;
+	char text[VALUE_TEXT_SIZE];
+	struct value v;
+
+	for (unsigned int i = 0; i < list->n; i++) {
+		bool last = i + 1 == list->n;
+
+		field_value(&v, list->fields[i], r);
+		format_value(text, sizeof(text), &v, r);
+		fprintf(out, "%-*s%s", last ? 0 : field_width(list->fields[i]), text,
+			last ? "\n" : "  ");
+	}
 }
+
+void text_withheld(FILE *out, uint64_t until, enum verdict verdict, uint64_t n)
+{
+	char when[32];
+
+	format_time(when, sizeof(when), until);
+	fprintf(out, "%s  ", when);
+	text_name(out, verdict, VERDICT_WIDTH);
+	fprintf(out, "  %" PRIu64 " more, without a line\n", n);
+}
+
+/* ---- counters ---------------------------------------------------------------------------- */
 
 void text_interval_head(FILE *out)
 {
@@ -246,35 +246,25 @@ void text_interval_head(FILE *out)
 #define ROW_ITEM_SIZE (PROCESS_SIZE + 24)
 #define ROW_SIZE      (VERDICT_COUNT * (64 + (ROW_PROCESSES + 1) * ROW_ITEM_SIZE))
 
-static uint64_t at_most(uint64_t n, uint64_t max)
-{
-	return n < max ? n : max;
-}
-
-/*
- * " by nginx[812]:18,php-fpm[9]:1,others:1"; nothing if no process is known. The count is the
- * kernel's, the processes are those of the records: they never have more than it.
- */
+/* " by nginx[812]:18,php-fpm[9]:1,others:1"; nothing if no process is known. */
 static void text_row_processes(FILE *list, const struct tally *tally, enum verdict verdict,
 			       uint64_t count)
 {
 	char comm[ESCAPED_SIZE(TASK_NAME_LEN)];
 	struct share top[ROW_PROCESSES];
 	const char *separator = " by ";
-	uint64_t others, n;
-	size_t shown = tally_top(tally, verdict, top, ROW_PROCESSES, &others);
+	uint64_t others;
+	size_t shown = tally_top_of(tally, verdict, count, top, ROW_PROCESSES, &others);
 
-	for (size_t i = 0; i < shown && count; i++) {
+	for (size_t i = 0; i < shown; i++) {
 		const struct owner *owner = &top[i].owner;
 
-		n = at_most(top[i].n, count);
 		escape_item(comm, sizeof(comm), owner->comm, sizeof(owner->comm));
-		fprintf(list, "%s%s[%u]:%" PRIu64, separator, comm, owner->pid, n);
+		fprintf(list, "%s%s[%u]:%" PRIu64, separator, comm, owner->pid, top[i].n);
 		separator = ",";
-		count -= n;
 	}
-	if (others && count)
-		fprintf(list, ",others:%" PRIu64, at_most(others, count));
+	if (others)
+		fprintf(list, ",others:%" PRIu64, others);
 }
 
 /* Those that occurred, as name=count and whose they were; "-" if there are none. */
@@ -301,18 +291,18 @@ void text_interval(FILE *out, uint64_t until, const struct capture_counts *added
 		   const struct tally *tally)
 {
 	const struct counts *c = &added->counts;
-	struct totals t = add_up(c);
+	struct totals t = counts_add_up(c);
 	char when[16], verdicts[ROW_SIZE] = "";
 	int column;
 
-	format_seconds(when, sizeof(when), wall_time(until));
+	format_seconds(when, sizeof(when), wall_ns(until));
 	format_verdicts(verdicts, sizeof(verdicts), c, tally);
 	column = fprintf(out,
 			 "%s %8" PRIu64 " %8" PRIu64 " %9" PRIu64 " %9" PRIu64
 			 " %8llu %8llu %8llu %6" PRIu64 "  ",
 			 when, t.orderly + t.unhealthy, t.orderly, t.unhealthy, t.incidents,
 			 c->other[COUNT_RETRANS], c->other[COUNT_RESETS_SENT],
-			 c->other[COUNT_RESETS_RECEIVED], lost(added));
+			 c->other[COUNT_RESETS_RECEIVED], counts_lost(added));
 	if (!fit_beside(column, verdicts, terminal_width(out)))
 		column = fprintf(out, "\n%*s", WORDS_INDENT, "") - 1;
 	terminal_wrap(out, verdicts, column, column);
@@ -379,7 +369,7 @@ static void format_processes(char *out, size_t size, const struct tally *tally,
 	if (!list)
 		return;
 	for (size_t i = 0; i < n; i++) {
-		format_process(process, sizeof(process), &top[i].owner);
+		format_process(process, &top[i].owner);
 		fprintf(list, "%s%s %" PRIu64, separator, process, top[i].n);
 		separator = ", ";
 	}
@@ -392,7 +382,7 @@ void text_summary(FILE *out, const struct capture_counts *total, const struct ta
 		  uint64_t watched_ns, int verbose)
 {
 	const struct counts *c = &total->counts;
-	struct totals t = add_up(c);
+	struct totals t = counts_add_up(c);
 	char processes[PROCESSES_SHOWN * (PROCESS_SIZE + 24) + 64];
 	int beside;
 
@@ -403,7 +393,7 @@ void text_summary(FILE *out, const struct capture_counts *total, const struct ta
 		" records lost\n",
 		watched_ns / 1e9, t.orderly + t.unhealthy, t.orderly, t.incidents,
 		c->other[COUNT_RETRANS], c->other[COUNT_RESETS_SENT],
-		c->other[COUNT_RESETS_RECEIVED], lost(total));
+		c->other[COUNT_RESETS_RECEIVED], counts_lost(total));
 	for (int v = 0; v < VERDICT_COUNT; v++) {
 		if (!c->verdict[v])
 			continue;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "capture.h"
+#include "fields.h"
 #include "tally.h"
 #include "verdict.h"
 
@@ -16,6 +17,12 @@
  * end's process, verdict, and unit or container.
  */
 void text_evidence(FILE *out, const struct evidence *e, const struct evidence *other);
+
+/* The fields of the list, two blanks or more between them; "-" is unknown. */
+void text_fields(FILE *out, const struct field_list *list, const struct record *r);
+
+/* n more of the verdict had no line, until then (CLOCK_MONOTONIC, ns). */
+void text_withheld(FILE *out, uint64_t until, enum verdict verdict, uint64_t n);
 
 /* The column heads of text_interval(). */
 void text_interval_head(FILE *out);

@@ -14,6 +14,8 @@ struct rows {
 	struct capture_counts added; /* of the row that waits */
 	struct tally *tally;         /* of the row that waits; if none does, of the next one */
 	uint64_t until;              /* the end of the last interval */
+	uint64_t since;              /* when the next interval begins */
+	uint64_t duration_ns;        /* of the last interval */
 	bool waits;
 };
 
@@ -38,6 +40,11 @@ void rows_free(struct rows *r)
 		return;
 	tally_free(r->tally);
 	free(r);
+}
+
+void rows_start(struct rows *r, uint64_t now)
+{
+	r->since = now;
 }
 
 void rows_record(struct rows *r, uint64_t time, enum verdict verdict, const struct owner *owner,
@@ -76,6 +83,8 @@ void rows_end_interval(struct rows *r, uint64_t until, const struct capture_coun
 	rows_show(r);
 	r->added = *total;
 	subtract_shown(&r->added, &r->shown);
+	r->duration_ns = until - r->since;
+	r->since = until;
 	r->until = until;
 	r->waits = true;
 }
@@ -88,10 +97,17 @@ void rows_settled(struct rows *r, uint64_t oldest_unsettled, uint64_t now)
 
 void rows_show(struct rows *r)
 {
+	const struct row row = {
+		.until = r->until,
+		.duration_ns = r->duration_ns,
+		.added = &r->added,
+		.tally = r->tally,
+	};
+
 	if (!r->waits)
 		return;
 	r->waits = false;
-	r->show(r->ctx, r->until, &r->added, r->tally);
+	r->show(r->ctx, &row);
 	tally_reset(r->tally);
 }
 

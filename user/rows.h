@@ -13,15 +13,24 @@
 #include "tally.h"
 #include "verdict.h"
 
+/* What was counted in an interval. */
+struct row {
+	uint64_t until;       /* its end, CLOCK_MONOTONIC, ns */
+	uint64_t duration_ns; /* since the end of the one before it, or the start */
+	const struct capture_counts *added;
+	const struct tally *tally; /* whose it was */
+};
+
 struct rows;
 
-/* Called for each row: what was added in the interval that ended at `until`, and whose it was. */
-typedef void (*row_fn)(void *ctx, uint64_t until, const struct capture_counts *added,
-		       const struct tally *tally);
+typedef void (*row_fn)(void *ctx, const struct row *row);
 
-/* NULL: out of memory. */
+/* show is called for each row. NULL: out of memory. */
 struct rows *rows_new(row_fn show, void *ctx);
 void rows_free(struct rows *rows);
+
+/* The first interval begins. */
+void rows_start(struct rows *rows, uint64_t now);
 
 /*
  * A record that is settled, in the order of their times (CLOCK_MONOTONIC, ns, as all here). One

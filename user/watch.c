@@ -14,22 +14,23 @@
 #include "cgroup.h"
 #include "child.h"
 #include "clock.h"
-#include "render_text.h"
 #include "rows.h"
 #include "settle.h"
+#include "sink.h"
 #include "tally.h"
 
-#define SECOND        1000000000ULL
-#define LOOK_SOON     (20 * SECOND / 1000) /* at the listeners, while an accept queue is full */
-#define LOOK_SELDOM   SECOND
-#define ROWS_PER_HEAD 20
-#define NEVER         UINT64_MAX
+#define SECOND      1000000000ULL
+#define LOOK_SOON   (20 * SECOND / 1000) /* at the listeners, while an accept queue is full */
+#define LOOK_SELDOM SECOND
+#define NEVER       UINT64_MAX
+#define OUTPUT_SIZE 65536 /* bytes, for many lines at once */
 
 struct watch {
 	const struct options *options;
 	struct filter filter; /* that of the options; of a command, its process */
 	struct child child;   /* the command */
 	FILE *out;            /* for lines and counters: stdout, or stderr if a command has it */
+	struct sink sink;
 	struct capture *capture;
 	struct settle *settle;
 	struct tally *tally;
@@ -73,22 +74,23 @@ static void find_holders(void *ctx, struct wanted *wanted, size_t n)
 
 static void show_evidence(void *ctx, const struct evidence *e, const struct evidence *other)
 {
-	enum verdict verdict = classify(&e->facts);
+	struct record r = { .e = e, .other = other, .verdict = classify(&e->facts) };
 	struct watch *w = ctx;
 
 	/* What it replaces may have been wanted where it is not itself: settle.h. */
-	if (!filter_wants_verdict(&w->filter, verdict))
+	if (!filter_wants_verdict(&w->filter, r.verdict))
 		return;
-	tally_add(w->tally, verdict, &e->owner, e->count);
+	tally_add(w->tally, r.verdict, &e->owner, e->count);
 	if (w->rows)
-		rows_record(w->rows, e->time_ns, verdict, &e->owner, e->count);
+		rows_record(w->rows, e->time_ns, r.verdict, &e->owner, e->count);
 	else
-		text_evidence(w->out, e, other);
+		w->sink.ops->record(&w->sink, &r);
 }
 
+/* The first error is the one that counts. */
 static void flush_output(struct watch *w)
 {
-	if (!fflush(w->out) && !ferror(w->out))
+	if (w->reader_gone || w->output_error || (!fflush(w->out) && !ferror(w->out)))
 		return;
 	if (errno == EPIPE)
 		w->reader_gone = true;
@@ -96,14 +98,11 @@ static void flush_output(struct watch *w)
 		w->output_error = errno;
 }
 
-static void show_row(void *ctx, uint64_t until, const struct capture_counts *added,
-		     const struct tally *tally)
+static void show_row(void *ctx, const struct row *row)
 {
 	struct watch *w = ctx;
 
-	if (w->rows_shown % ROWS_PER_HEAD == 0 && (w->rows_shown == 0 || isatty(fileno(w->out))))
-		text_interval_head(w->out);
-	text_interval(w->out, until, added, tally);
+	w->sink.ops->row(&w->sink, row);
 	w->rows_shown++;
 	if (w->rows_shown == w->options->count)
 		w->ended = true;
@@ -275,15 +274,18 @@ static void loop(struct watch *w)
 static void finish(struct watch *w)
 {
 	struct capture_counts total;
+	struct summary summary = { .total = &total, .tally = w->tally };
 
 	capture_look_at_listeners(w->capture, true);
 	take_records(w, true);
 	if (w->rows)
 		rows_show(w->rows);
 	flush_output(w);
-	if (!w->reader_gone && !capture_read_counts(w->capture, &total))
-		text_summary(stderr, &total, w->tally, monotonic_ns() - w->started,
-			     w->options->verbose);
+	if (w->reader_gone || capture_read_counts(w->capture, &total))
+		return;
+	summary.watched_ns = monotonic_ns() - w->started;
+	w->sink.ops->summary(&w->sink, &summary);
+	flush_output(w);
 }
 
 /* ---- setting up -------------------------------------------------------------------------- */
@@ -333,12 +335,14 @@ static int watch_processes(struct watch *w, struct failure *why)
 /* The command's stdout is its own. */
 static int choose_output(struct watch *w, struct failure *why)
 {
+	static char buffer[OUTPUT_SIZE];
+
 	w->out = w->options->cmd ? stderr : stdout;
 	if (fcntl(fileno(w->out), F_GETFD) < 0)
 		return failed(why, EXIT_OUTPUT, "%s is closed: there is nowhere to write to",
 			      w->out == stdout ? "stdout" : "stderr");
-	if (w->out == stderr)
-		setvbuf(stderr, NULL, _IOLBF, BUFSIZ); /* whole lines, between the command's own */
+	/* on stderr whole lines, between the command's own */
+	setvbuf(w->out, buffer, w->out == stderr ? _IOLBF : _IOFBF, sizeof(buffer));
 	return 0;
 }
 
@@ -372,6 +376,7 @@ static int open_watch(struct watch *w, struct failure *why)
 	w->settle = settle_new(show_evidence, find_holders, w);
 	w->tally = tally_new();
 	w->rows = o->interval_ns ? rows_new(show_row, w) : NULL;
+	sink_open(&w->sink, o, w->out);
 	if (w->signals < 0 || w->epoll < 0 || !w->settle || !w->tally ||
 	    (o->interval_ns && !w->rows))
 		return failed(why, EXIT_FAILED, "cannot set up: %s", strerror(errno));
@@ -394,6 +399,8 @@ static void start_clocks(struct watch *w)
 	w->ends = o->duration_ns ? w->started + o->duration_ns : NEVER;
 	w->next_row = o->interval_ns ? w->started + o->interval_ns : NEVER;
 	w->next_look = w->started;
+	if (w->rows)
+		rows_start(w->rows, w->started);
 }
 
 static void close_watch(struct watch *w)
@@ -411,6 +418,8 @@ static int run(struct watch *w, struct failure *why)
 {
 	start_clocks(w);
 	announce(w);
+	w->sink.ops->start(&w->sink);
+	flush_output(w);
 	cgroup_learn_all();
 	if (w->child.pid && child_go(&w->child, w->options->cmd[0], why))
 		return -1;

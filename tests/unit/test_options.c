@@ -51,6 +51,7 @@ struct expected {
 	const char *filter; /* as people are told */
 	uint32_t pid;
 	bool children, keep, orderly, errors, verbose, json;
+	unsigned int fields; /* how many of --fields */
 	uint32_t without;
 	enum color_when color;
 	uint64_t duration_ns, interval_ns, count;
@@ -103,6 +104,10 @@ static const struct good {
 	{ { "--without", "loop,stray-resets", "--without=symbols" },
 	  { .without = BIT(loop) | BIT(stray_resets) | BIT(symbols) } },
 	{ { "check" }, { .command = COMMAND_CHECK } },
+	{ { "-j" }, { .json = true } },
+	{ { "--json", "1" }, { .json = true, .interval_ns = SECOND } },
+	{ { "--fields", "pid,verdict", "--fields", "comm" }, { .fields = 3 } },
+	{ { "check", "-j" }, { .command = COMMAND_CHECK, .json = true } },
 	{ { "check", "--json" }, { .command = COMMAND_CHECK, .json = true } },
 	{ { "--json", "check", "-v" },
 	  { .command = COMMAND_CHECK, .json = true, .verbose = true } },
@@ -139,7 +144,8 @@ static int options_differ(const struct options *seen, const struct expected *exp
 	       differs("orderly", seen->orderly, expected->orderly) +
 	       differs("errors", seen->errors, expected->errors) +
 	       differs("verbose", seen->verbose, expected->verbose) +
-	       differs("json", seen->json, expected->json) +
+	       differs("json", seen->format == FORMAT_JSON, expected->json) +
+	       differs("fields", seen->fields.n, expected->fields) +
 	       differs("without", seen->without, expected->without) +
 	       differs("color", seen->color, expected->color) +
 	       differs("duration_ns", seen->duration_ns, expected->duration_ns) +
@@ -292,8 +298,11 @@ static const struct bad {
 	{ { "-p", BEYOND_PIDS }, EXIT_NO_PROCESS, "PID " BEYOND_PIDS },
 	{ { "--without", "" }, EXIT_USAGE, "feature ''" },
 	{ { "--without", "loop,x" }, EXIT_USAGE, "feature 'x'" },
-	{ { "--json" }, EXIT_USAGE, "--json is only for check" },
-	{ { "--json", "1" }, EXIT_USAGE, "--json is only for check" },
+	{ { "--fields", "pid,nonsense" }, EXIT_USAGE, "bad field 'nonsense': give some of these" },
+	{ { "--fields", "" }, EXIT_USAGE, "bad field ''" },
+	{ { "--fields", "pid,verdict,pid" }, EXIT_USAGE, "field 'pid' is given twice" },
+	{ { "--fields", "pid", "1" }, EXIT_USAGE, "--fields and INTERVAL exclude each other" },
+	{ { "check", "--fields", "pid" }, EXIT_USAGE, "--fields is not for check" },
 	{ { "checks" }, EXIT_USAGE, "interval 'checks'" },
 	{ { "1", "check" }, EXIT_USAGE, "count 'check'" },
 	{ { "check", "1" }, EXIT_USAGE, "'1' follows check" },

@@ -18,17 +18,16 @@ struct bench {
 	size_t n;
 };
 
-static void show(void *ctx, uint64_t until, const struct capture_counts *added,
-		 const struct tally *tally)
+static void show(void *ctx, const struct row *row)
 {
 	struct bench *b = ctx;
 	struct share top = {};
 	uint64_t others;
 
 	expect_at_most(b->n, ARRAY_SIZE(b->until) - 1);
-	tally_top(tally, VERDICT_refused, &top, 1, &others);
-	b->until[b->n] = until;
-	b->refused[b->n] = added->counts.verdict[VERDICT_refused];
+	tally_top(row->tally, VERDICT_refused, &top, 1, &others);
+	b->until[b->n] = row->until;
+	b->refused[b->n] = row->added->counts.verdict[VERDICT_refused];
 	b->named[b->n] = top.n + others;
 	b->pid[b->n] = top.owner.pid;
 	b->n++;

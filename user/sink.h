@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Where everything goes that is told: the one interface of all outputs. The loop knows no format.
+ */
+#ifndef TCPWHY_SINK_H
+#define TCPWHY_SINK_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "capture.h"
+#include "fields.h"
+#include "options.h"
+#include "rows.h"
+#include "tally.h"
+
+/* What was counted in all. */
+struct summary {
+	uint64_t watched_ns;
+	const struct capture_counts *total;
+	const struct tally *tally;
+};
+
+struct sink {
+	const struct sink_ops *ops;
+	const struct options *options;
+	FILE *out;
+	uint64_t rows; /* that it has shown */
+};
+
+/* Each writes whole lines, and leaves it to the caller to flush and to look for errors. */
+struct sink_ops {
+	/* The watch has begun. */
+	void (*start)(struct sink *sink);
+	void (*record)(struct sink *sink, const struct record *record);
+	void (*row)(struct sink *sink, const struct row *row);
+	/* n records of the verdict were not told, to spare the reader: until then (CLOCK_MONOTONIC,
+	 * ns). */
+	void (*withheld)(struct sink *sink, uint64_t until, enum verdict verdict, uint64_t n);
+	void (*summary)(struct sink *sink, const struct summary *summary);
+};
+
+extern const struct sink_ops text_sink; /* its summary goes to stderr */
+extern const struct sink_ops json_sink; /* record.schema.json */
+
+/* The one that the options ask for. */
+void sink_open(struct sink *sink, const struct options *options, FILE *out);
+
+#endif
