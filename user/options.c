@@ -60,6 +60,8 @@ enum {
 	KEY_KEEP,
 	KEY_COLOR,
 	KEY_FIELDS,
+	KEY_FORMAT,
+	KEY_LISTEN,
 	KEY_BTF,
 	KEY_WITHOUT
 };
@@ -102,6 +104,11 @@ static const struct argp_option described[] = {
 	{ "keep", KEY_KEEP, 0, 0, "With -p: go on when the processes have ended", 4 },
 	{ 0, 0, 0, 0, "How it is told:", 5 },
 	{ "json", 'j', 0, 0, "JSON, one object a line; with check: one object", 5 },
+	{ "format", KEY_FORMAT, "FORMAT", 0,
+	  "text, json (as -j), or, with INTERVAL, openmetrics: all counters, for Prometheus", 5 },
+	{ "listen", KEY_LISTEN, "ADDRESS", 0,
+	  "Serve /metrics, in OpenMetrics, over HTTP at this PORT (of 127.0.0.1) or ADDRESS:PORT",
+	  5 },
 	{ "fields", KEY_FIELDS, "LIST", 0,
 	  "Of each death and incident only these fields, in this order; those that there are, are "
 	  "listed if one is wrong",
@@ -163,6 +170,23 @@ static int parse_color(struct parse *p, const char *text)
 		}
 	}
 	return failed(p->why, EXIT_USAGE, "bad color '%s': give auto, always or never", text);
+}
+
+static int parse_format(struct parse *p, const char *text)
+{
+	static const char *const names[] = {
+		[FORMAT_TEXT] = "text",
+		[FORMAT_JSON] = "json",
+		[FORMAT_OPENMETRICS] = "openmetrics",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!strcmp(text, names[i])) {
+			p->options->format = i;
+			return 0;
+		}
+	}
+	return failed(p->why, EXIT_USAGE, "bad format '%s': give text, json or openmetrics", text);
 }
 
 static int parse_feature(struct parse *p, const char *name)
@@ -237,6 +261,8 @@ static int check_subcommand(struct parse *p)
 	if (p->options->cmd)
 		return failed(p->why, EXIT_USAGE,
 			      "%s and a command exclude each other: nothing is watched", name);
+	if (p->options->format == FORMAT_OPENMETRICS)
+		return failed(p->why, EXIT_USAGE, "--format=openmetrics is not for %s", name);
 	if (option && option->key < KEY_VERDICTS)
 		return failed(p->why, EXIT_USAGE, "-%c is not for %s: nothing is watched",
 			      option->key, name);
@@ -257,6 +283,11 @@ static int check_together(struct parse *p)
 			p->why, EXIT_USAGE,
 			"--fields and INTERVAL exclude each other: fields are those of deaths "
 			"and incidents");
+	if (o->format == FORMAT_OPENMETRICS && !o->interval_ns)
+		return failed(
+			p->why, EXIT_USAGE,
+			"--format=openmetrics needs INTERVAL: how often all counters are written; "
+			"to serve them, give --listen");
 	if (o->errors && !filter_is_set(&o->filter) && !o->cmd)
 		return failed(p->why, EXIT_USAGE,
 			      "-e (--errors) needs a filter, such as -p or -P: it costs something "
@@ -341,6 +372,10 @@ static int parse_other(struct parse *p, int key, const char *arg, struct argp_st
 	case 'j':
 		p->options->format = FORMAT_JSON;
 		return 0;
+	case KEY_FORMAT:
+		return parse_format(p, arg);
+	case KEY_LISTEN:
+		return listen_address_parse(&p->options->listen, arg, p->why);
 	case KEY_FIELDS:
 		return field_list_parse(&p->options->fields, arg, p->why);
 	case KEY_VERDICTS:
@@ -357,7 +392,7 @@ static int parse_other(struct parse *p, int key, const char *arg, struct argp_st
 /* How it is told is for subcommands too, where it makes a difference. */
 static bool is_for_all(int key)
 {
-	return key == 'j' || key == KEY_COLOR;
+	return key == 'j' || key == KEY_FORMAT || key == KEY_COLOR;
 }
 
 static void note_watch_option(struct parse *p, int key)

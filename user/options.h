@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "exporter.h"
 #include "failure.h"
 #include "fields.h"
 #include "filters.h"
@@ -20,24 +21,26 @@ enum command {
 enum format {
 	FORMAT_TEXT,
 	FORMAT_JSON, /* JSON Lines */
+	FORMAT_OPENMETRICS,
 };
 
 struct options {
 	enum command command;
-	struct filter filter;     /* which connections */
-	char **cmd;               /* after --: the command to start and to watch, or NULL */
-	bool keep;                /* --keep: go on when the processes of -p have ended */
-	bool errors;              /* -e */
-	bool orderly;             /* -a */
-	bool verbose;             /* -v */
-	enum format format;       /* -j */
-	struct field_list fields; /* --fields */
-	const char *btf;          /* --btf: a file, or NULL */
-	uint32_t without;         /* features of the kernel that are not to be used: enum feature */
-	enum color_when color;    /* --color */
-	uint64_t duration_ns;     /* -d, 0 = until a signal */
-	uint64_t interval_ns;     /* INTERVAL, 0 = a line for each death */
-	uint64_t count;           /* COUNT of intervals, 0 = without end */
+	struct filter filter;         /* which connections */
+	char **cmd;                   /* after --: the command to start and to watch, or NULL */
+	bool keep;                    /* --keep: go on when the processes of -p have ended */
+	bool errors;                  /* -e */
+	bool orderly;                 /* -a */
+	bool verbose;                 /* -v */
+	enum format format;           /* --format, -j */
+	struct listen_address listen; /* --listen */
+	struct field_list fields;     /* --fields */
+	const char *btf;              /* --btf: a file, or NULL */
+	uint32_t without;      /* features of the kernel that are not to be used: enum feature */
+	enum color_when color; /* --color */
+	uint64_t duration_ns;  /* -d, 0 = until a signal */
+	uint64_t interval_ns;  /* INTERVAL, 0 = a line for each death */
+	uint64_t count;        /* COUNT of intervals, 0 = without end */
 };
 
 /*

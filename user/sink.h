@@ -24,7 +24,8 @@ struct sink {
 	const struct sink_ops *ops;
 	const struct options *options;
 	FILE *out;
-	uint64_t rows; /* that it has shown */
+	uint64_t rows;           /* that it has shown */
+	struct metrics *metrics; /* of OpenMetrics; else NULL */
 };
 
 /* Each writes whole lines, and leaves it to the caller to flush and to look for errors. */
@@ -39,10 +40,15 @@ struct sink_ops {
 	void (*summary)(struct sink *sink, const struct summary *summary);
 };
 
-extern const struct sink_ops text_sink; /* its summary goes to stderr */
-extern const struct sink_ops json_sink; /* record.schema.json */
+extern const struct sink_ops text_sink;        /* its summary goes to stderr */
+extern const struct sink_ops json_sink;        /* record.schema.json */
+extern const struct sink_ops openmetrics_sink; /* likewise, as text */
 
-/* The one that the options ask for. */
-void sink_open(struct sink *sink, const struct options *options, FILE *out);
+/* The summary of those whose own format has none. */
+void sink_summary_to_stderr(struct sink *sink, const struct summary *summary);
+
+/* The one that the options ask for. 0, or -1: out of memory. */
+int sink_open(struct sink *sink, const struct options *options, FILE *out);
+void sink_close(struct sink *sink);
 
 #endif

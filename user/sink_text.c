@@ -35,15 +35,10 @@ static void show_withheld(struct sink *sink, uint64_t until, enum verdict verdic
 	text_withheld(sink->out, until, verdict, n);
 }
 
-static void show_summary(struct sink *sink, const struct summary *s)
-{
-	text_summary(stderr, s->total, s->tally, s->watched_ns, sink->options->verbose);
-}
-
 const struct sink_ops text_sink = {
 	.start = start,
 	.record = show_record,
 	.row = show_row,
 	.withheld = show_withheld,
-	.summary = show_summary,
+	.summary = sink_summary_to_stderr,
 };

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -14,16 +15,19 @@
 #include "cgroup.h"
 #include "child.h"
 #include "clock.h"
+#include "exporter.h"
+#include "metrics.h"
 #include "rows.h"
 #include "settle.h"
 #include "sink.h"
 #include "tally.h"
 
-#define SECOND      1000000000ULL
-#define LOOK_SOON   (20 * SECOND / 1000) /* at the listeners, while an accept queue is full */
-#define LOOK_SELDOM SECOND
-#define NEVER       UINT64_MAX
-#define OUTPUT_SIZE 65536 /* bytes, for many lines at once */
+#define SECOND       1000000000ULL
+#define LOOK_SOON    (20 * SECOND / 1000) /* at the listeners, while an accept queue is full */
+#define LOOK_SELDOM  SECOND
+#define NEVER        UINT64_MAX
+#define OUTPUT_SIZE  65536 /* bytes, for many lines at once */
+#define PUBLISH_EACH SECOND
 
 struct watch {
 	const struct options *options;
@@ -34,11 +38,14 @@ struct watch {
 	struct capture *capture;
 	struct settle *settle;
 	struct tally *tally;
-	struct rows *rows;      /* NULL without an interval */
+	struct rows *rows;        /* NULL without an interval */
+	struct rows *metric_rows; /* NULL without --listen, like what follows */
+	struct metrics *metrics;
+	struct exporter *exporter;
 	int epoll, signals;     /* file descriptors */
 	unsigned int processes; /* of -p, that have not ended */
 	uint64_t started, ends; /* CLOCK_MONOTONIC, ns */
-	uint64_t next_look, next_row;
+	uint64_t next_look;
 	uint64_t rows_shown;
 	bool ended;       /* by a signal, the time, the count, or the process */
 	bool reader_gone; /* stdout was closed: | head */
@@ -81,8 +88,10 @@ static void show_evidence(void *ctx, const struct evidence *e, const struct evid
 	if (!filter_wants_verdict(&w->filter, r.verdict))
 		return;
 	tally_add(w->tally, r.verdict, &e->owner, e->count);
+	if (w->metric_rows)
+		rows_record(w->metric_rows, &r);
 	if (w->rows)
-		rows_record(w->rows, e->time_ns, r.verdict, &e->owner, e->count);
+		rows_record(w->rows, &r);
 	else
 		w->sink.ops->record(&w->sink, &r);
 }
@@ -106,6 +115,29 @@ static void show_row(void *ctx, const struct row *row)
 	w->rows_shown++;
 	if (w->rows_shown == w->options->count)
 		w->ended = true;
+}
+
+static void publish(struct watch *w)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out)
+		return;
+	metrics_write(out, w->metrics);
+	if (fclose(out))
+		free(text);
+	else
+		exporter_publish(w->exporter, text, len);
+}
+
+static void publish_row(void *ctx, const struct row *row)
+{
+	struct watch *w = ctx;
+
+	metrics_add(w->metrics, row);
+	publish(w);
 }
 
 static void announce_processes(const struct filter *f)
@@ -167,29 +199,28 @@ static void take_records(struct watch *w, bool last)
 		w->next_look = monotonic_ns() + LOOK_SOON;
 }
 
-static void show_settled_row(struct watch *w)
+static void show_settled_row(struct watch *w, struct rows *rows)
 {
-	if (w->rows)
-		rows_settled(w->rows, settle_oldest(w->settle), monotonic_ns());
+	if (rows)
+		rows_settled(rows, settle_oldest(w->settle), monotonic_ns());
 }
 
 /* Its row must have all that was dropped until now. */
-static void end_interval(struct watch *w, uint64_t now)
+static void end_interval(struct watch *w, struct rows *rows, uint64_t now)
 {
 	struct capture_counts total;
 	uint64_t until;
 
-	rows_show(w->rows); /* it may be the last one */
+	if (!rows || now < rows_next_end(rows))
+		return;
+	rows_show(rows); /* it may be the last one */
 	if (w->ended)
 		return;
 	look_at_listeners(w, now);
 	until = monotonic_ns();
 	if (!capture_read_counts(w->capture, &total))
-		rows_end_interval(w->rows, until, &total);
+		rows_end_interval(rows, until, &total);
 	take_records(w, false);
-	w->next_row += w->options->interval_ns;
-	if (w->next_row <= now)
-		w->next_row = now + w->options->interval_ns;
 }
 
 static uint64_t earliest(uint64_t a, uint64_t b)
@@ -197,14 +228,17 @@ static uint64_t earliest(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static uint64_t row_due(const struct rows *rows)
+{
+	return rows ? earliest(rows_due(rows), rows_next_end(rows)) : NEVER;
+}
+
 static int wait_ms(const struct watch *w)
 {
-	uint64_t due = earliest(earliest(w->next_look, w->next_row),
-				earliest(w->ends, settle_due(w->settle)));
+	uint64_t due = earliest(earliest(w->next_look, w->ends), settle_due(w->settle));
 	uint64_t now = monotonic_ns();
 
-	if (w->rows)
-		due = earliest(due, rows_due(w->rows));
+	due = earliest(due, earliest(row_due(w->rows), row_due(w->metric_rows)));
 	return due <= now ? 0 : (int)earliest((due - now + 999999) / 1000000, 60000);
 }
 
@@ -261,9 +295,10 @@ static void loop(struct watch *w)
 		now = monotonic_ns();
 		if (now >= w->next_look)
 			look_at_listeners(w, now);
-		if (now >= w->next_row)
-			end_interval(w, now);
-		show_settled_row(w);
+		end_interval(w, w->rows, now);
+		end_interval(w, w->metric_rows, now);
+		show_settled_row(w, w->rows);
+		show_settled_row(w, w->metric_rows);
 		if (now >= w->ends)
 			w->ended = true;
 		flush_output(w);
@@ -357,6 +392,17 @@ static int start_command(struct watch *w, struct failure *why)
 	return 0;
 }
 
+/* After the signals are blocked. */
+static int open_exporter(struct watch *w, struct failure *why)
+{
+	w->metric_rows = rows_new(publish_row, w);
+	w->metrics = metrics_new();
+	if (!w->metric_rows || !w->metrics)
+		return failed(why, EXIT_FAILED, "cannot set up: %s", strerror(errno));
+	w->exporter = exporter_open(&w->options->listen, why);
+	return w->exporter ? 0 : -1;
+}
+
 static int open_watch(struct watch *w, struct failure *why)
 {
 	const struct options *o = w->options;
@@ -376,11 +422,10 @@ static int open_watch(struct watch *w, struct failure *why)
 	w->settle = settle_new(show_evidence, find_holders, w);
 	w->tally = tally_new();
 	w->rows = o->interval_ns ? rows_new(show_row, w) : NULL;
-	sink_open(&w->sink, o, w->out);
 	if (w->signals < 0 || w->epoll < 0 || !w->settle || !w->tally ||
-	    (o->interval_ns && !w->rows))
+	    (o->interval_ns && !w->rows) || sink_open(&w->sink, o, w->out))
 		return failed(why, EXIT_FAILED, "cannot set up: %s", strerror(errno));
-	if (watch_processes(w, why))
+	if (watch_processes(w, why) || (o->listen.size && open_exporter(w, why)))
 		return -1;
 	w->capture = capture_open(&settings, &sink, why);
 	if (!w->capture)
@@ -397,18 +442,23 @@ static void start_clocks(struct watch *w)
 
 	w->started = monotonic_ns();
 	w->ends = o->duration_ns ? w->started + o->duration_ns : NEVER;
-	w->next_row = o->interval_ns ? w->started + o->interval_ns : NEVER;
 	w->next_look = w->started;
 	if (w->rows)
-		rows_start(w->rows, w->started);
+		rows_start(w->rows, w->started, o->interval_ns);
+	if (w->metric_rows)
+		rows_start(w->metric_rows, w->started, PUBLISH_EACH);
 }
 
 static void close_watch(struct watch *w)
 {
+	exporter_close(w->exporter);
 	capture_close(w->capture);
+	sink_close(&w->sink);
 	settle_free(w->settle);
 	tally_free(w->tally);
 	rows_free(w->rows);
+	rows_free(w->metric_rows);
+	metrics_free(w->metrics);
 	close(w->epoll);
 	close(w->signals);
 }
@@ -418,6 +468,8 @@ static int run(struct watch *w, struct failure *why)
 {
 	start_clocks(w);
 	announce(w);
+	if (w->exporter)
+		publish(w);
 	w->sink.ops->start(&w->sink);
 	flush_output(w);
 	cgroup_learn_all();

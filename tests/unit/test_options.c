@@ -49,6 +49,7 @@ struct expected {
 	enum command command;
 	const char *cmd;    /* its name */
 	const char *filter; /* as people are told */
+	const char *listen;
 	uint32_t pid;
 	bool children, keep, orderly, errors, verbose, json;
 	unsigned int fields; /* how many of --fields */
@@ -105,6 +106,10 @@ static const struct good {
 	  { .without = BIT(loop) | BIT(stray_resets) | BIT(symbols) } },
 	{ { "check" }, { .command = COMMAND_CHECK } },
 	{ { "-j" }, { .json = true } },
+	{ { "--format=json" }, { .json = true } },
+	{ { "--format", "openmetrics", "1" }, { .interval_ns = SECOND } },
+	{ { "--listen", "[::1]:80" }, { .listen = "[::1]:80" } },
+	{ { "--listen", "80" }, { .listen = "127.0.0.1:80" } },
 	{ { "--json", "1" }, { .json = true, .interval_ns = SECOND } },
 	{ { "--fields", "pid,verdict", "--fields", "comm" }, { .fields = 3 } },
 	{ { "check", "-j" }, { .command = COMMAND_CHECK, .json = true } },
@@ -145,6 +150,7 @@ static int options_differ(const struct options *seen, const struct expected *exp
 	       differs("errors", seen->errors, expected->errors) +
 	       differs("verbose", seen->verbose, expected->verbose) +
 	       differs("json", seen->format == FORMAT_JSON, expected->json) +
+	       text_differs("listen", seen->listen.text, expected->listen) +
 	       differs("fields", seen->fields.n, expected->fields) +
 	       differs("without", seen->without, expected->without) +
 	       differs("color", seen->color, expected->color) +
@@ -300,6 +306,10 @@ static const struct bad {
 	{ { "--without", "loop,x" }, EXIT_USAGE, "feature 'x'" },
 	{ { "--fields", "pid,nonsense" }, EXIT_USAGE, "bad field 'nonsense': give some of these" },
 	{ { "--fields", "" }, EXIT_USAGE, "bad field ''" },
+	{ { "--format", "xml" }, EXIT_USAGE, "bad format 'xml'" },
+	{ { "--format", "openmetrics" }, EXIT_USAGE, "--format=openmetrics needs INTERVAL" },
+	{ { "--listen", "80x" }, EXIT_USAGE, "bad address '80x'" },
+	{ { "check", "--listen", "80" }, EXIT_USAGE, "--listen is not for check" },
 	{ { "--fields", "pid,verdict,pid" }, EXIT_USAGE, "field 'pid' is given twice" },
 	{ { "--fields", "pid", "1" }, EXIT_USAGE, "--fields and INTERVAL exclude each other" },
 	{ { "check", "--fields", "pid" }, EXIT_USAGE, "--fields is not for check" },

@@ -55,9 +55,12 @@ static int tear_down(void **state)
 
 static void record(struct bench *b, uint64_t time, uint32_t pid, uint64_t n)
 {
-	struct owner o = { .pid = pid, .comm = "name" };
+	struct evidence e = { .time_ns = time,
+			      .count = n,
+			      .owner = { .pid = pid, .comm = "name" } };
+	struct record r = { .e = &e, .verdict = VERDICT_refused };
 
-	rows_record(b->rows, time, VERDICT_refused, &o, n);
+	rows_record(b->rows, &r);
 }
 
 static void end_interval(struct bench *b, uint64_t until, uint64_t refused_in_all)
