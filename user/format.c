@@ -8,6 +8,55 @@
 
 #include "clock.h"
 
+static struct time_settings times;
+static uint64_t start;
+
+void format_set_times(const struct time_settings *settings, uint64_t start_at)
+{
+	times = *settings;
+	start = start_at;
+}
+
+/* What was on its way when the watch began was before it. */
+static double since_start(uint64_t when)
+{
+	return ((double)when - (double)start) / 1e9;
+}
+
+static void format_time_of_day(char out[TIME_SIZE], uint64_t wall)
+{
+	time_t seconds = wall / 1000000000;
+	struct tm tm;
+
+	if (times.utc)
+		gmtime_r(&seconds, &tm);
+	else
+		localtime_r(&seconds, &tm);
+	strftime(out, TIME_SIZE, "%H:%M:%S", &tm);
+}
+
+void format_seconds(char out[TIME_SIZE], uint64_t when)
+{
+	if (times.style == TIME_SINCE_START)
+		snprintf(out, TIME_SIZE, "%.3f", since_start(when));
+	else
+		format_time_of_day(out, wall_ns(when));
+}
+
+void format_time(char out[TIME_SIZE], uint64_t when)
+{
+	uint64_t wall = wall_ns(when);
+	size_t n;
+
+	if (times.style == TIME_SINCE_START) {
+		snprintf(out, TIME_SIZE, "%.6f", since_start(when));
+		return;
+	}
+	format_time_of_day(out, wall);
+	n = strlen(out);
+	snprintf(out + n, TIME_SIZE - n, ".%03u", (unsigned int)(wall / 1000000 % 1000));
+}
+
 void format_rfc3339(char out[RFC3339_SIZE], uint64_t when)
 {
 	uint64_t wall = wall_ns(when);

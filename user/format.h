@@ -19,6 +19,28 @@
 /* Always UTC, with nanoseconds. */
 void format_rfc3339(char out[RFC3339_SIZE], uint64_t when);
 
+/* How people are told times from now on; before, it is the time of day here. */
+enum time_style {
+	TIME_OF_DAY,
+	TIME_SINCE_START, /* seconds */
+};
+
+struct time_settings {
+	enum time_style style;
+	bool utc; /* TIME_OF_DAY in UTC */
+};
+
+/* start: what TIME_SINCE_START counts from. */
+void format_set_times(const struct time_settings *settings, uint64_t start);
+
+#define TIME_SIZE 32
+
+/* "10:31:07.412", or "12.345678". */
+void format_time(char out[TIME_SIZE], uint64_t when);
+
+/* The same without fractions of a second of the day: "10:31:07", or "12.345". */
+void format_seconds(char out[TIME_SIZE], uint64_t when);
+
 /* ---- ends ---------------------------------------------------------------------------------- */
 
 #define ADDRESS_SIZE  INET6_ADDRSTRLEN

@@ -62,6 +62,7 @@ enum {
 	KEY_FIELDS,
 	KEY_FORMAT,
 	KEY_LISTEN,
+	KEY_UTC,
 	KEY_BTF,
 	KEY_WITHOUT
 };
@@ -108,6 +109,13 @@ static const struct argp_option described[] = {
 	  "text, json (as -j), or, with INTERVAL, openmetrics: all counters, for Prometheus", 5 },
 	{ "listen", KEY_LISTEN, "ADDRESS", 0,
 	  "Serve /metrics, in OpenMetrics, over HTTP at this PORT (of 127.0.0.1) or ADDRESS:PORT",
+	  5 },
+	{ "time", 'T', 0, 0, "Times are those of the day (the default)", 5 },
+	{ "timestamp", 't', 0, 0, "Times are seconds since the start", 5 },
+	{ "utc", KEY_UTC, 0, 0, "Times of the day are UTC", 5 },
+	{ "stable", 'y', 0, 0,
+	  "With INTERVAL: a column for each verdict, always the same, and no processes; for "
+	  "scripts",
 	  5 },
 	{ "fields", KEY_FIELDS, "LIST", 0,
 	  "Of each death and incident only these fields, in this order; those that there are, are "
@@ -272,12 +280,10 @@ static int check_subcommand(struct parse *p)
 	return 0;
 }
 
-static int check_together(struct parse *p)
+static int check_telling(struct parse *p)
 {
 	const struct options *o = p->options;
 
-	if (p->subcommand)
-		return check_subcommand(p);
 	if (o->fields.n && o->interval_ns)
 		return failed(
 			p->why, EXIT_USAGE,
@@ -288,6 +294,24 @@ static int check_together(struct parse *p)
 			p->why, EXIT_USAGE,
 			"--format=openmetrics needs INTERVAL: how often all counters are written; "
 			"to serve them, give --listen");
+	if (o->times.style == TIME_SINCE_START && o->format != FORMAT_TEXT)
+		return failed(p->why, EXIT_USAGE,
+			      "-t is for text only: JSON has the time of each, and monotonic_ns");
+	if (o->stable && (!o->interval_ns || o->format != FORMAT_TEXT))
+		return failed(
+			p->why, EXIT_USAGE,
+			"-y needs INTERVAL, and is for text only: it says what the columns are");
+	return 0;
+}
+
+static int check_together(struct parse *p)
+{
+	const struct options *o = p->options;
+
+	if (p->subcommand)
+		return check_subcommand(p);
+	if (check_telling(p))
+		return -1;
 	if (o->errors && !filter_is_set(&o->filter) && !o->cmd)
 		return failed(p->why, EXIT_USAGE,
 			      "-e (--errors) needs a filter, such as -p or -P: it costs something "
@@ -342,6 +366,37 @@ static int parse_filter(struct parse *p, int key, const char *arg)
 	return ARGP_ERR_UNKNOWN;
 }
 
+/* Those that say how it is told. ARGP_ERR_UNKNOWN: another option. */
+static int parse_telling(struct parse *p, int key, const char *arg)
+{
+	switch (key) {
+	case KEY_COLOR:
+		return parse_color(p, arg);
+	case 'j':
+		p->options->format = FORMAT_JSON;
+		return 0;
+	case 'T':
+		p->options->times.style = TIME_OF_DAY;
+		return 0;
+	case 't':
+		p->options->times.style = TIME_SINCE_START;
+		return 0;
+	case KEY_UTC:
+		p->options->times.utc = true;
+		return 0;
+	case 'y':
+		p->options->stable = true;
+		return 0;
+	case KEY_FORMAT:
+		return parse_format(p, arg);
+	case KEY_LISTEN:
+		return listen_address_parse(&p->options->listen, arg, p->why);
+	case KEY_FIELDS:
+		return field_list_parse(&p->options->fields, arg, p->why);
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
 static int parse_other(struct parse *p, int key, const char *arg, struct argp_state *state)
 {
 	switch (key) {
@@ -356,8 +411,6 @@ static int parse_other(struct parse *p, int key, const char *arg, struct argp_st
 	case KEY_KEEP:
 		p->options->keep = true;
 		return 0;
-	case KEY_COLOR:
-		return parse_color(p, arg);
 	case 'v':
 		p->options->verbose = true;
 		return 0;
@@ -369,15 +422,6 @@ static int parse_other(struct parse *p, int key, const char *arg, struct argp_st
 	case 'h':
 		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
 		return 0;
-	case 'j':
-		p->options->format = FORMAT_JSON;
-		return 0;
-	case KEY_FORMAT:
-		return parse_format(p, arg);
-	case KEY_LISTEN:
-		return listen_address_parse(&p->options->listen, arg, p->why);
-	case KEY_FIELDS:
-		return field_list_parse(&p->options->fields, arg, p->why);
 	case KEY_VERDICTS:
 		p->options->command = COMMAND_VERDICTS;
 		return 0;
@@ -409,6 +453,8 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 	int err = parse_filter(p, key, arg);
 
 	note_watch_option(p, key);
+	if (err == ARGP_ERR_UNKNOWN)
+		err = parse_telling(p, key, arg);
 	if (err == ARGP_ERR_UNKNOWN)
 		err = parse_other(p, key, arg, state);
 	if (err != -1)

@@ -33,6 +33,8 @@ struct options {
 	bool orderly;                 /* -a */
 	bool verbose;                 /* -v */
 	enum format format;           /* --format, -j */
+	struct time_settings times;   /* -t, -T, --utc */
+	bool stable;                  /* -y */
 	struct listen_address listen; /* --listen */
 	struct field_list fields;     /* --fields */
 	const char *btf;              /* --btf: a file, or NULL */

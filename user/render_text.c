@@ -15,24 +15,6 @@
 
 /* ---- one line for a death or an incident ------------------------------------------------- */
 
-/* Returns its length. */
-static size_t format_seconds(char *out, size_t size, uint64_t wall)
-{
-	time_t seconds = wall / 1000000000;
-	struct tm tm;
-
-	localtime_r(&seconds, &tm);
-	return strftime(out, size, "%H:%M:%S", &tm);
-}
-
-static void format_time(char *out, size_t size, uint64_t when)
-{
-	uint64_t wall = wall_ns(when);
-	size_t n = format_seconds(out, size, wall);
-
-	snprintf(out + n, size - n, ".%03u", (unsigned int)(wall / 1000000 % 1000));
-}
-
 /* The unit or container that the process is in, if any. */
 static void text_home(FILE *out, const char *separator, const struct owner *owner)
 {
@@ -143,10 +125,10 @@ static void text_beneath(FILE *out, enum verdict verdict, const char *process, c
 void text_evidence(FILE *out, const struct evidence *e, const struct evidence *other)
 {
 	enum verdict verdict = classify(&e->facts);
-	char when[32], process[PROCESS_SIZE], tuple[128], words[2048];
+	char when[TIME_SIZE], process[PROCESS_SIZE], tuple[128], words[2048];
 	int column;
 
-	format_time(when, sizeof(when), e->time_ns);
+	format_time(when, e->time_ns);
 	format_process(process, &e->owner);
 	format_tuple(tuple, sizeof(tuple), &e->tuple);
 	format_words(words, sizeof(words), e, verdict, other);
@@ -201,7 +183,7 @@ static void format_value(char *out, size_t size, const struct value *v, const st
 		format_list(out, size, v);
 		break;
 	case VALUE_TIME:
-		format_time(out, size, v->number);
+		format_time(out, v->number); /* there is room */
 		break;
 	case VALUE_OTHER_END:
 		format_other_end(out, size, r->other);
@@ -226,20 +208,59 @@ void text_fields(FILE *out, const struct field_list *list, const struct record *
 
 void text_withheld(FILE *out, uint64_t until, enum verdict verdict, uint64_t n)
 {
-	char when[32];
+	char when[TIME_SIZE];
 
-	format_time(when, sizeof(when), until);
+	format_time(when, until);
 	fprintf(out, "%s  ", when);
 	text_name(out, verdict, VERDICT_WIDTH);
 	fprintf(out, "  %" PRIu64 " more, without a line\n", n);
 }
 
+#define STABLE_WIDTH 8 /* of a column at least */
+
 /* ---- counters ---------------------------------------------------------------------------- */
+
+static const char row_head[] =
+	"time       deaths  orderly unhealthy incidents  retrans rst-sent rst-recv   lost";
 
 void text_interval_head(FILE *out)
 {
-	fprintf(out, "%-8s %8s %8s %9s %9s %8s %8s %8s %6s  %s\n", "time", "deaths", "orderly",
-		"unhealthy", "incidents", "retrans", "rst-sent", "rst-recv", "lost", "by verdict");
+	fprintf(out, "%s  by verdict\n", row_head);
+}
+
+/* The columns that each row has. Returns how wide they are. */
+static int text_row_begin(FILE *out, uint64_t until, const struct capture_counts *added)
+{
+	const struct counts *c = &added->counts;
+	struct totals t = counts_add_up(c);
+	char when[TIME_SIZE];
+
+	format_seconds(when, until);
+	return fprintf(out,
+		       "%-8s %8" PRIu64 " %8" PRIu64 " %9" PRIu64 " %9" PRIu64
+		       " %8llu %8llu %8llu %6" PRIu64,
+		       when, t.orderly + t.unhealthy, t.orderly, t.unhealthy, t.incidents,
+		       c->other[COUNT_RETRANS], c->other[COUNT_RESETS_SENT],
+		       c->other[COUNT_RESETS_RECEIVED], counts_lost(added));
+}
+
+void text_stable_head(FILE *out)
+{
+	fputs(row_head, out);
+	for (int v = 0; v < VERDICT_COUNT; v++)
+		fprintf(out, " %*s", STABLE_WIDTH, verdict_text(v)->name);
+	fputc('\n', out);
+}
+
+void text_stable_row(FILE *out, uint64_t until, const struct capture_counts *added)
+{
+	text_row_begin(out, until, added);
+	for (int v = 0; v < VERDICT_COUNT; v++) {
+		int width = longer(strlen(verdict_text(v)->name), STABLE_WIDTH);
+
+		fprintf(out, " %*llu", width, added->counts.verdict[v]);
+	}
+	fputc('\n', out);
 }
 
 #define ROW_PROCESSES 2 /* of a verdict; so a row can still be read */
@@ -287,26 +308,21 @@ static void format_verdicts(char *out, size_t size, const struct counts *c,
 	fclose(list);
 }
 
-void text_interval(FILE *out, uint64_t until, const struct capture_counts *added,
-		   const struct tally *tally)
+int text_interval(FILE *out, uint64_t until, const struct capture_counts *added,
+		  const struct tally *tally)
 {
-	const struct counts *c = &added->counts;
-	struct totals t = counts_add_up(c);
-	char when[16], verdicts[ROW_SIZE] = "";
-	int column;
+	char verdicts[ROW_SIZE] = "";
+	int column, lines = 1;
 
-	format_seconds(when, sizeof(when), wall_ns(until));
-	format_verdicts(verdicts, sizeof(verdicts), c, tally);
-	column = fprintf(out,
-			 "%s %8" PRIu64 " %8" PRIu64 " %9" PRIu64 " %9" PRIu64
-			 " %8llu %8llu %8llu %6" PRIu64 "  ",
-			 when, t.orderly + t.unhealthy, t.orderly, t.unhealthy, t.incidents,
-			 c->other[COUNT_RETRANS], c->other[COUNT_RESETS_SENT],
-			 c->other[COUNT_RESETS_RECEIVED], counts_lost(added));
-	if (!fit_beside(column, verdicts, terminal_width(out)))
+	format_verdicts(verdicts, sizeof(verdicts), &added->counts, tally);
+	column = text_row_begin(out, until, added) + fprintf(out, "  ");
+	if (!fit_beside(column, verdicts, terminal_width(out))) {
 		column = fprintf(out, "\n%*s", WORDS_INDENT, "") - 1;
-	terminal_wrap(out, verdicts, column, column);
+		lines++;
+	}
+	lines += terminal_wrap(out, verdicts, column, column);
 	fputc('\n', out);
+	return lines;
 }
 
 /* ---- the summary and the table ----------------------------------------------------------- */
@@ -407,6 +423,20 @@ void text_summary(FILE *out, const struct capture_counts *total, const struct ta
 	if (verbose)
 		fprintf(out, "%llu TCP sockets freed on the whole host\n",
 			c->other[COUNT_DESTROYED]);
+}
+
+void text_rates(FILE *out, const struct capture_counts *total, uint64_t watched_ns)
+{
+	const struct totals t = counts_add_up(&total->counts);
+	const double seconds = watched_ns / 1e9;
+
+	fprintf(out,
+		"tcpwhy: per second: %.2f deaths (%.2f orderly), %.2f incidents, %.2f segments "
+		"retransmitted, %.2f resets sent, %.2f received\n",
+		(t.orderly + t.unhealthy) / seconds, t.orderly / seconds, t.incidents / seconds,
+		total->counts.other[COUNT_RETRANS] / seconds,
+		total->counts.other[COUNT_RESETS_SENT] / seconds,
+		total->counts.other[COUNT_RESETS_RECEIVED] / seconds);
 }
 
 void text_verdicts(FILE *out)

@@ -24,7 +24,7 @@ struct sink {
 	const struct sink_ops *ops;
 	const struct options *options;
 	FILE *out;
-	uint64_t rows;           /* that it has shown */
+	int lines;               /* that it has shown since the last head; 0: none yet */
 	struct metrics *metrics; /* of OpenMetrics; else NULL */
 };
 

@@ -441,6 +441,7 @@ static void start_clocks(struct watch *w)
 	const struct options *o = w->options;
 
 	w->started = monotonic_ns();
+	format_set_times(&o->times, w->started);
 	w->ends = o->duration_ns ? w->started + o->duration_ns : NEVER;
 	w->next_look = w->started;
 	if (w->rows)

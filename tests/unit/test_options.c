@@ -51,7 +51,7 @@ struct expected {
 	const char *filter; /* as people are told */
 	const char *listen;
 	uint32_t pid;
-	bool children, keep, orderly, errors, verbose, json;
+	bool children, keep, orderly, errors, verbose, json, since_start, utc, stable;
 	unsigned int fields; /* how many of --fields */
 	uint32_t without;
 	enum color_when color;
@@ -109,6 +109,9 @@ static const struct good {
 	{ { "--format=json" }, { .json = true } },
 	{ { "--format", "openmetrics", "1" }, { .interval_ns = SECOND } },
 	{ { "--listen", "[::1]:80" }, { .listen = "[::1]:80" } },
+	{ { "-t" }, { .since_start = true } },
+	{ { "-t", "-T", "--utc" }, { .utc = true } },
+	{ { "-y", "1" }, { .stable = true, .interval_ns = SECOND } },
 	{ { "--listen", "80" }, { .listen = "127.0.0.1:80" } },
 	{ { "--json", "1" }, { .json = true, .interval_ns = SECOND } },
 	{ { "--fields", "pid,verdict", "--fields", "comm" }, { .fields = 3 } },
@@ -150,6 +153,9 @@ static int options_differ(const struct options *seen, const struct expected *exp
 	       differs("errors", seen->errors, expected->errors) +
 	       differs("verbose", seen->verbose, expected->verbose) +
 	       differs("json", seen->format == FORMAT_JSON, expected->json) +
+	       differs("-t", seen->times.style == TIME_SINCE_START, expected->since_start) +
+	       differs("utc", seen->times.utc, expected->utc) +
+	       differs("stable", seen->stable, expected->stable) +
 	       text_differs("listen", seen->listen.text, expected->listen) +
 	       differs("fields", seen->fields.n, expected->fields) +
 	       differs("without", seen->without, expected->without) +
@@ -306,6 +312,9 @@ static const struct bad {
 	{ { "--without", "loop,x" }, EXIT_USAGE, "feature 'x'" },
 	{ { "--fields", "pid,nonsense" }, EXIT_USAGE, "bad field 'nonsense': give some of these" },
 	{ { "--fields", "" }, EXIT_USAGE, "bad field ''" },
+	{ { "-j", "-t" }, EXIT_USAGE, "-t is for text only" },
+	{ { "-y" }, EXIT_USAGE, "-y needs INTERVAL" },
+	{ { "-y", "-j", "1" }, EXIT_USAGE, "-y needs INTERVAL, and is for text only" },
 	{ { "--format", "xml" }, EXIT_USAGE, "bad format 'xml'" },
 	{ { "--format", "openmetrics" }, EXIT_USAGE, "--format=openmetrics needs INTERVAL" },
 	{ { "--listen", "80x" }, EXIT_USAGE, "bad address '80x'" },
