@@ -70,7 +70,7 @@ def check_other_ends(records):
         other = one.get("other_end")
         own = other and there.get((other["monotonic_ns"], other["verdict"], other.get("pid")))
         if own and not other.items() <= own.items():
-            raise Wrong(f"the other end is told in two ways: {other} and {own}")
+            raise Wrong(f"the other end is told in two ways: { {k: v for k, v in other.items() if own.get(k) != v} } of {own}")
 
 
 def check_times(said):

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "clock.h"
 #include "escape.h"
 #include "sink.h"
 
@@ -207,6 +208,16 @@ static void no_line_is_torn(void **state)
 	expect_at_most(writes, 20);
 }
 
+/* Two lines tell the time of one event: as its own, and as the other end's. */
+static void one_event_has_one_time(void **state)
+{
+	const uint64_t first = wall_ns(5);
+
+	(void)state;
+	for (int i = 0; i < 100000; i++)
+		expect_number(wall_ns(5), first);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +228,7 @@ int main(void)
 		cmocka_unit_test(numbers_are_whole),
 		cmocka_unit_test(what_is_withheld_is_said),
 		cmocka_unit_test(no_line_is_torn),
+		cmocka_unit_test(one_event_has_one_time),
 	};
 
 	return cmocka_run_group_tests_name("json", tests, NULL, NULL);
