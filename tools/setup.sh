@@ -11,7 +11,7 @@ set -eu
 build='gcc make clang llvm libbpf-dev libelf-dev libjson-c-dev zlib1g-dev libc6-dev bpftool pkg-config'
 install=scdoc
 demo='iproute2 nftables python3'
-test='bats bats-assert bats-support libcmocka-dev iproute2 nftables procps util-linux python3 python3-jsonschema redis-server
+test='bats bats-assert bats-support libcmocka-dev iproute2 jq nftables procps util-linux python3 python3-jsonschema python3-prometheus-client redis-server
 strace tmux shellcheck clang-format codespell'
 real='bats bats-assert bats-support curl golang-github-go-sql-driver-mysql-dev golang-go haproxy hping3 iproute2
 mariadb-client mariadb-server nftables nginx-light procps python3 redis-server redis-tools util-linux'

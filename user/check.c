@@ -111,7 +111,7 @@ int check(const struct options *options, struct failure *why)
 	int err = 0;
 
 	check_collect(&c, options);
-	if (options->json)
+	if (options->format == FORMAT_JSON)
 		err = check_json(stdout, &c);
 	else
 		check_text(stdout, &c, options->verbose);

@@ -19,4 +19,8 @@ static inline uint64_t monotonic_ns(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
+/* The time of day, ns since 1970, of a time by CLOCK_MONOTONIC; the same for the same time, unless
+ * the clock is set. */
+uint64_t wall_ns(uint64_t when);
+
 #endif

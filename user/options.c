@@ -60,7 +60,10 @@ enum {
 	KEY_LIMIT,
 	KEY_KEEP,
 	KEY_COLOR,
-	KEY_JSON,
+	KEY_FIELDS,
+	KEY_FORMAT,
+	KEY_LISTEN,
+	KEY_UTC,
 	KEY_BTF,
 	KEY_WITHOUT
 };
@@ -68,7 +71,7 @@ enum {
 #define DEFAULT_LIMIT 100 /* what happens at ordinary rates is told one by one */
 
 /* Options of groups up to this one are about what is watched. */
-#define WATCH_GROUPS 4
+#define WATCH_GROUPS 5
 
 static const struct argp_option described[] = {
 	{ 0, 0, 0, 0,
@@ -105,18 +108,35 @@ static const struct argp_option described[] = {
 	{ 0, 0, 0, 0, "How long:", 4 },
 	{ "duration", 'd', "SECONDS", 0, "End after so many seconds", 4 },
 	{ "keep", KEY_KEEP, 0, 0, "With -p: go on when the processes have ended", 4 },
-	{ 0, 0, 0, 0, "Other:", 5 },
+	{ 0, 0, 0, 0, "How it is told:", 5 },
+	{ "json", 'j', 0, 0, "JSON, one object a line; with check: one object", 5 },
+	{ "format", KEY_FORMAT, "FORMAT", 0,
+	  "text, json (as -j), or, with INTERVAL, openmetrics: all counters, for Prometheus", 5 },
+	{ "listen", KEY_LISTEN, "ADDRESS", 0,
+	  "Serve /metrics, in OpenMetrics, over HTTP at this PORT (of 127.0.0.1) or ADDRESS:PORT",
+	  5 },
+	{ "time", 'T', 0, 0, "Times are those of the day (the default)", 5 },
+	{ "timestamp", 't', 0, 0, "Times are seconds since the start", 5 },
+	{ "utc", KEY_UTC, 0, 0, "Times of the day are UTC", 5 },
+	{ "stable", 'y', 0, 0,
+	  "With INTERVAL: a column for each verdict, always the same, and no processes; for "
+	  "scripts",
+	  5 },
+	{ "fields", KEY_FIELDS, "LIST", 0,
+	  "Of each death and incident only these fields, in this order; those that there are, are "
+	  "listed if one is wrong",
+	  5 },
 	{ "color", KEY_COLOR, "WHEN", OPTION_ARG_OPTIONAL,
 	  "auto (on terminals, unless NO_COLOR is set), always (the default of WHEN) or never", 5 },
-	{ "json", KEY_JSON, 0, 0, "With check: JSON", 5 },
-	{ "verdicts", KEY_VERDICTS, 0, 0, "Print the table of verdicts and exit", 5 },
+	{ 0, 0, 0, 0, "Other:", 6 },
+	{ "verdicts", KEY_VERDICTS, 0, 0, "Print the table of verdicts and exit", 6 },
 	{ "btf", KEY_BTF, "FILE", 0,
 	  "The BTF of this kernel, where /sys/kernel/btf/vmlinux cannot be read: a copy of it, "
 	  "or a vmlinux",
-	  5 },
+	  6 },
 	{ "without", KEY_WITHOUT, "LIST", 0,
-	  "Do without these features of the kernel, as if it were an older one; for tests", 5 },
-	{ "verbose", 'v', 0, 0, "libbpf's messages, and more figures in the summary", 5 },
+	  "Do without these features of the kernel, as if it were an older one; for tests", 6 },
+	{ "verbose", 'v', 0, 0, "libbpf's messages, and more figures in the summary", 6 },
 	{ 0, 'h', 0, OPTION_HIDDEN, 0, -1 },
 	{ 0 },
 };
@@ -175,6 +195,23 @@ static int parse_color(struct parse *p, const char *text)
 		}
 	}
 	return failed(p->why, EXIT_USAGE, "bad color '%s': give auto, always or never", text);
+}
+
+static int parse_format(struct parse *p, const char *text)
+{
+	static const char *const names[] = {
+		[FORMAT_TEXT] = "text",
+		[FORMAT_JSON] = "json",
+		[FORMAT_OPENMETRICS] = "openmetrics",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!strcmp(text, names[i])) {
+			p->options->format = i;
+			return 0;
+		}
+	}
+	return failed(p->why, EXIT_USAGE, "bad format '%s': give text, json or openmetrics", text);
 }
 
 static int parse_feature(struct parse *p, const char *name)
@@ -249,12 +286,38 @@ static int check_subcommand(struct parse *p)
 	if (p->options->cmd)
 		return failed(p->why, EXIT_USAGE,
 			      "%s and a command exclude each other: nothing is watched", name);
+	if (p->options->format == FORMAT_OPENMETRICS)
+		return failed(p->why, EXIT_USAGE, "--format=openmetrics is not for %s", name);
 	if (option && option->key < KEY_VERDICTS)
 		return failed(p->why, EXIT_USAGE, "-%c is not for %s: nothing is watched",
 			      option->key, name);
 	if (option)
 		return failed(p->why, EXIT_USAGE, "--%s is not for %s: nothing is watched",
 			      option->name, name);
+	return 0;
+}
+
+static int check_telling(struct parse *p)
+{
+	const struct options *o = p->options;
+
+	if (o->fields.n && o->interval_ns)
+		return failed(
+			p->why, EXIT_USAGE,
+			"--fields and INTERVAL exclude each other: fields are those of deaths "
+			"and incidents");
+	if (o->format == FORMAT_OPENMETRICS && !o->interval_ns)
+		return failed(
+			p->why, EXIT_USAGE,
+			"--format=openmetrics needs INTERVAL: how often all counters are written; "
+			"to serve them, give --listen");
+	if (o->times.style == TIME_SINCE_START && o->format != FORMAT_TEXT)
+		return failed(p->why, EXIT_USAGE,
+			      "-t is for text only: JSON has the time of each, and monotonic_ns");
+	if (o->stable && (!o->interval_ns || o->format != FORMAT_TEXT))
+		return failed(
+			p->why, EXIT_USAGE,
+			"-y needs INTERVAL, and is for text only: it says what the columns are");
 	return 0;
 }
 
@@ -268,8 +331,8 @@ static int check_together(struct parse *p)
 		return failed(p->why, EXIT_USAGE,
 			      "--limit and INTERVAL exclude each other: there are no lines to "
 			      "limit");
-	if (o->json)
-		return failed(p->why, EXIT_USAGE, "--json is only for check so far");
+	if (check_telling(p))
+		return -1;
 	if (o->errors && !filter_is_set(&o->filter) && !o->cmd)
 		return failed(p->why, EXIT_USAGE,
 			      "-e (--errors) needs a filter, such as -p or -P: it costs something "
@@ -324,6 +387,37 @@ static int parse_filter(struct parse *p, int key, const char *arg)
 	return ARGP_ERR_UNKNOWN;
 }
 
+/* Those that say how it is told. ARGP_ERR_UNKNOWN: another option. */
+static int parse_telling(struct parse *p, int key, const char *arg)
+{
+	switch (key) {
+	case KEY_COLOR:
+		return parse_color(p, arg);
+	case 'j':
+		p->options->format = FORMAT_JSON;
+		return 0;
+	case 'T':
+		p->options->times.style = TIME_OF_DAY;
+		return 0;
+	case 't':
+		p->options->times.style = TIME_SINCE_START;
+		return 0;
+	case KEY_UTC:
+		p->options->times.utc = true;
+		return 0;
+	case 'y':
+		p->options->stable = true;
+		return 0;
+	case KEY_FORMAT:
+		return parse_format(p, arg);
+	case KEY_LISTEN:
+		return listen_address_parse(&p->options->listen, arg, p->why);
+	case KEY_FIELDS:
+		return field_list_parse(&p->options->fields, arg, p->why);
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
 static int parse_other(struct parse *p, int key, const char *arg, struct argp_state *state)
 {
 	switch (key) {
@@ -340,8 +434,6 @@ static int parse_other(struct parse *p, int key, const char *arg, struct argp_st
 		return 0;
 	case KEY_LIMIT:
 		return parse_limit(p, arg);
-	case KEY_COLOR:
-		return parse_color(p, arg);
 	case 'v':
 		p->options->verbose = true;
 		return 0;
@@ -352,9 +444,6 @@ static int parse_other(struct parse *p, int key, const char *arg, struct argp_st
 		return parse_without(p, arg);
 	case 'h':
 		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
-		return 0;
-	case KEY_JSON:
-		p->options->json = true;
 		return 0;
 	case KEY_VERDICTS:
 		p->options->command = COMMAND_VERDICTS;
@@ -367,11 +456,17 @@ static int parse_other(struct parse *p, int key, const char *arg, struct argp_st
 	return ARGP_ERR_UNKNOWN;
 }
 
+/* How it is told is for subcommands too, where it makes a difference. */
+static bool is_for_all(int key)
+{
+	return key == 'j' || key == KEY_FORMAT || key == KEY_COLOR;
+}
+
 static void note_watch_option(struct parse *p, int key)
 {
 	for (const struct argp_option *option = described; option->group; option++)
 		if (option->name && option->key == key && option->group <= WATCH_GROUPS &&
-		    !p->watch_option)
+		    !is_for_all(key) && !p->watch_option)
 			p->watch_option = option;
 }
 
@@ -381,6 +476,8 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 	int err = parse_filter(p, key, arg);
 
 	note_watch_option(p, key);
+	if (err == ARGP_ERR_UNKNOWN)
+		err = parse_telling(p, key, arg);
 	if (err == ARGP_ERR_UNKNOWN)
 		err = parse_other(p, key, arg, state);
 	if (err != -1)

@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "exporter.h"
 #include "failure.h"
+#include "fields.h"
 #include "filters.h"
 #include "terminal.h"
 
@@ -16,16 +18,26 @@ enum command {
 	COMMAND_CHECK,    /* check: what can be told on this kernel */
 };
 
+enum format {
+	FORMAT_TEXT,
+	FORMAT_JSON, /* JSON Lines */
+	FORMAT_OPENMETRICS,
+};
+
 struct options {
 	enum command command;
-	struct filter filter;  /* which connections */
-	char **cmd;            /* after --: the command to start and to watch, or NULL */
-	bool keep;             /* --keep: go on when the processes of -p have ended */
-	bool errors;           /* -e */
-	bool orderly;          /* -a */
-	bool verbose;          /* -v */
-	bool json;             /* --json */
-	const char *btf;       /* --btf: a file, or NULL */
+	struct filter filter;         /* which connections */
+	char **cmd;                   /* after --: the command to start and to watch, or NULL */
+	bool keep;                    /* --keep: go on when the processes of -p have ended */
+	bool errors;                  /* -e */
+	bool orderly;                 /* -a */
+	bool verbose;                 /* -v */
+	enum format format;           /* --format, -j */
+	struct time_settings times;   /* -t, -T, --utc */
+	bool stable;                  /* -y */
+	struct listen_address listen; /* --listen */
+	struct field_list fields;     /* --fields */
+	const char *btf;              /* --btf: a file, or NULL */
 	uint32_t without;      /* features of the kernel that are not to be used: enum feature */
 	enum color_when color; /* --color */
 	uint64_t duration_ns;  /* -d, 0 = until a signal */

@@ -1,80 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "render_text.h"
 
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "cgroup.h"
 #include "clock.h"
+#include "counts.h"
 #include "escape.h"
+#include "format.h"
 #include "story.h"
 #include "terminal.h"
 
 /* ---- one line for a death or an incident ------------------------------------------------- */
-
-/* Records carry monotonic time; the wall clock may be set, so it is asked each time. */
-static uint64_t wall_time(uint64_t when)
-{
-	uint64_t age = monotonic_ns() - when;
-
-	return clock_ns(CLOCK_REALTIME) - age;
-}
-
-/* Returns its length. */
-static size_t format_seconds(char *out, size_t size, uint64_t wall)
-{
-	time_t seconds = wall / 1000000000;
-	struct tm tm;
-
-	localtime_r(&seconds, &tm);
-	return strftime(out, size, "%H:%M:%S", &tm);
-}
-
-static void format_time(char *out, size_t size, uint64_t when)
-{
-	uint64_t wall = wall_time(when);
-	size_t n = format_seconds(out, size, wall);
-
-	snprintf(out + n, size - n, ".%03u", (unsigned int)(wall / 1000000 % 1000));
-}
-
-static bool is_v4_mapped(const uint8_t *address)
-{
-	static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
-
-	return !memcmp(address, prefix, sizeof(prefix));
-}
-
-/* An IPv4 address is shown as one, also where an IPv6 socket carries it. */
-static void format_endpoint(char *out, size_t size, int family, const uint8_t *address,
-			    uint16_t port)
-{
-	char text[INET6_ADDRSTRLEN] = "?";
-
-	if (family == AF_INET6 && is_v4_mapped(address)) {
-		family = AF_INET;
-		address += 12;
-	}
-	inet_ntop(family, address, text, sizeof(text));
-	snprintf(out, size, family == AF_INET6 ? "[%s]:%u" : "%s:%u", text, port);
-}
-
-#define PROCESS_SIZE (ESCAPED_SIZE(TASK_NAME_LEN) + 16) /* "name[pid]" */
-
-static void format_process(char *out, size_t size, const struct owner *owner)
-{
-	char comm[ESCAPED_SIZE(TASK_NAME_LEN)];
-
-	if (!owner->pid) {
-		snprintf(out, size, "-");
-		return;
-	}
-	escape_text(comm, sizeof(comm), owner->comm, sizeof(owner->comm));
-	snprintf(out, size, "%s[%u]", comm, owner->pid);
-}
 
 /* The unit or container that the process is in, if any. */
 static void text_home(FILE *out, const char *separator, const struct owner *owner)
@@ -88,14 +27,12 @@ static void text_home(FILE *out, const char *separator, const struct owner *owne
 	fprintf(out, "%s%s %s", separator, home->kind == CGROUP_UNIT ? "unit" : "container", name);
 }
 
-/* A listener that dropped SYNs has no one peer. */
 static void format_tuple(char *out, size_t size, const struct tuple *t)
 {
-	char local[INET6_ADDRSTRLEN + 8], remote[INET6_ADDRSTRLEN + 8] = "*";
+	char local[ENDPOINT_SIZE], remote[ENDPOINT_SIZE];
 
-	format_endpoint(local, sizeof(local), t->family, t->laddr, t->lport);
-	if (t->rport)
-		format_endpoint(remote, sizeof(remote), t->family, t->raddr, t->rport);
+	format_local(local, t);
+	format_remote(remote, t);
 	snprintf(out, size, "%s -> %s", local, remote);
 }
 
@@ -103,7 +40,7 @@ static void text_other_end(FILE *out, const struct evidence *other)
 {
 	char process[PROCESS_SIZE];
 
-	format_process(process, sizeof(process), &other->owner);
+	format_process(process, &other->owner);
 	fprintf(out, "; other end: %s %s", process, verdict_text(classify(&other->facts))->name);
 	text_home(out, ", ", &other->owner);
 }
@@ -186,7 +123,7 @@ static void text_beneath(FILE *out, enum verdict verdict, const char *process, c
 }
 
 struct line {
-	char when[32], process[PROCESS_SIZE], tuple[128], words[2048];
+	char when[TIME_SIZE], process[PROCESS_SIZE], tuple[128], words[2048];
 	enum verdict verdict;
 };
 
@@ -212,8 +149,8 @@ void text_evidence(FILE *out, const struct evidence *e, const struct evidence *o
 {
 	struct line l = { .verdict = classify(&e->facts) };
 
-	format_time(l.when, sizeof(l.when), e->time_ns);
-	format_process(l.process, sizeof(l.process), &e->owner);
+	format_time(l.when, e->time_ns);
+	format_process(l.process, &e->owner);
 	format_tuple(l.tuple, sizeof(l.tuple), &e->tuple);
 	format_words(l.words, sizeof(l.words), e, l.verdict, other);
 	text_line(out, &l);
@@ -237,7 +174,7 @@ static void format_processes(char *out, size_t size, const struct tally *tally,
 	if (!list)
 		return;
 	for (size_t i = 0; i < n; i++) {
-		format_process(process, sizeof(process), &top[i].owner);
+		format_process(process, &top[i].owner);
 		fprintf(list, "%s%s %" PRIu64, separator, process, top[i].n);
 		separator = ", ";
 	}
@@ -252,80 +189,144 @@ void text_withheld(FILE *out, uint64_t until, enum verdict verdict, uint64_t n,
 	struct line l = { .verdict = verdict, .process = "-", .tuple = "*" };
 	char processes[PROCESSES_SIZE];
 
-	format_time(l.when, sizeof(l.when), until);
+	format_time(l.when, until);
 	format_processes(processes, sizeof(processes), tally, verdict);
 	snprintf(l.words, sizeof(l.words), "%" PRIu64 " more within a second, not shown%s%s", n,
 		 *processes ? "; by " : "", processes);
 	text_line(out, &l);
 }
 
+/* ---- the same by columns that were chosen ------------------------------------------------ */
+
+static void format_list(char *out, size_t size, const struct value *v)
+{
+	size_t used = snprintf(out, size, "%s", v->n ? "" : "-");
+
+	for (size_t i = 0; i < v->n && used < size; i++)
+		used += snprintf(out + used, size - used, "%s%s", i ? "," : "", v->items[i]);
+}
+
+static void format_other_end(char *out, size_t size, const struct evidence *other)
+{
+	char process[PROCESS_SIZE];
+
+	format_process(process, &other->owner);
+	snprintf(out, size, "%s %s", process, verdict_text(classify(&other->facts))->name);
+}
+
+/* "-" if it is unknown. */
+static void format_value(char *out, size_t size, const struct value *v, const struct record *r)
+{
+	switch (v->kind) {
+	case VALUE_NONE:
+		snprintf(out, size, "-");
+		break;
+	case VALUE_NUMBER:
+		snprintf(out, size, "%" PRIu64, v->number);
+		break;
+	case VALUE_TEXT:
+		snprintf(out, size, "%s", v->text);
+		break;
+	case VALUE_BYTES:
+		escape_text(out, size, v->text, v->len);
+		break;
+	case VALUE_LIST:
+		format_list(out, size, v);
+		break;
+	case VALUE_TIME:
+		format_time(out, v->number); /* there is room */
+		break;
+	case VALUE_OTHER_END:
+		format_other_end(out, size, r->other);
+		break;
+	}
+}
+
+void text_fields(FILE *out, const struct field_list *list, const struct record *r)
+{
+	char text[VALUE_TEXT_SIZE];
+	struct value v;
+
+	for (unsigned int i = 0; i < list->n; i++) {
+		bool last = i + 1 == list->n;
+
+		field_value(&v, list->fields[i], r);
+		format_value(text, sizeof(text), &v, r);
+		fprintf(out, "%-*s%s", last ? 0 : field_width(list->fields[i]), text,
+			last ? "\n" : "  ");
+	}
+}
+
+#define STABLE_WIDTH 8 /* of a column at least */
+
 /* ---- counters ---------------------------------------------------------------------------- */
 
-struct totals {
-	uint64_t orderly, unhealthy, incidents;
-};
-
-static struct totals add_up(const struct counts *counts)
-{
-	struct totals t = {};
-
-	for (int v = 0; v < VERDICT_COUNT; v++) {
-		enum verdict_group group = verdict_text(v)->group;
-
-		if (group == GROUP_ORDERLY)
-			t.orderly += counts->verdict[v];
-		else if (group == GROUP_INCIDENT)
-			t.incidents += counts->verdict[v];
-		else
-			t.unhealthy += counts->verdict[v];
-	}
-	return t;
-}
-
-static uint64_t lost(const struct capture_counts *c)
-{
-	return c->counts.other[COUNT_LOST] + c->missed + c->rejected;
-}
+static const char row_head[] =
+	"time       deaths  orderly unhealthy incidents  retrans rst-sent rst-recv   lost";
 
 void text_interval_head(FILE *out)
 {
-	fprintf(out, "%-8s %8s %8s %9s %9s %8s %8s %8s %6s  %s\n", "time", "deaths", "orderly",
-		"unhealthy", "incidents", "retrans", "rst-sent", "rst-recv", "lost", "by verdict");
+	fprintf(out, "%s  by verdict\n", row_head);
+}
+
+/* The columns that each row has. Returns how wide they are. */
+static int text_row_begin(FILE *out, uint64_t until, const struct capture_counts *added)
+{
+	const struct counts *c = &added->counts;
+	struct totals t = counts_add_up(c);
+	char when[TIME_SIZE];
+
+	format_seconds(when, until);
+	return fprintf(out,
+		       "%-8s %8" PRIu64 " %8" PRIu64 " %9" PRIu64 " %9" PRIu64
+		       " %8llu %8llu %8llu %6" PRIu64,
+		       when, t.orderly + t.unhealthy, t.orderly, t.unhealthy, t.incidents,
+		       c->other[COUNT_RETRANS], c->other[COUNT_RESETS_SENT],
+		       c->other[COUNT_RESETS_RECEIVED], counts_lost(added));
+}
+
+void text_stable_head(FILE *out)
+{
+	fputs(row_head, out);
+	for (int v = 0; v < VERDICT_COUNT; v++)
+		fprintf(out, " %*s", STABLE_WIDTH, verdict_text(v)->name);
+	fputc('\n', out);
+}
+
+void text_stable_row(FILE *out, uint64_t until, const struct capture_counts *added)
+{
+	text_row_begin(out, until, added);
+	for (int v = 0; v < VERDICT_COUNT; v++) {
+		int width = longer(strlen(verdict_text(v)->name), STABLE_WIDTH);
+
+		fprintf(out, " %*llu", width, added->counts.verdict[v]);
+	}
+	fputc('\n', out);
 }
 
 #define ROW_PROCESSES 2 /* of a verdict; so a row can still be read */
 #define ROW_ITEM_SIZE (PROCESS_SIZE + 24)
 #define ROW_SIZE      (VERDICT_COUNT * (64 + (ROW_PROCESSES + 1) * ROW_ITEM_SIZE))
 
-static uint64_t at_most(uint64_t n, uint64_t max)
-{
-	return n < max ? n : max;
-}
-
-/*
- * " by nginx[812]:18,php-fpm[9]:1,others:1"; nothing if no process is known. The count is the
- * kernel's, the processes are those of the records: they never have more than it.
- */
+/* " by nginx[812]:18,php-fpm[9]:1,others:1"; nothing if no process is known. */
 static void text_row_processes(FILE *list, const struct tally *tally, enum verdict verdict,
 			       uint64_t count)
 {
 	char comm[ESCAPED_SIZE(TASK_NAME_LEN)];
 	struct share top[ROW_PROCESSES];
 	const char *separator = " by ";
-	uint64_t others, n;
-	size_t shown = tally_top(tally, verdict, top, ROW_PROCESSES, &others);
+	uint64_t others;
+	size_t shown = tally_top_of(tally, verdict, count, top, ROW_PROCESSES, &others);
 
-	for (size_t i = 0; i < shown && count; i++) {
+	for (size_t i = 0; i < shown; i++) {
 		const struct owner *owner = &top[i].owner;
 
-		n = at_most(top[i].n, count);
 		escape_item(comm, sizeof(comm), owner->comm, sizeof(owner->comm));
-		fprintf(list, "%s%s[%u]:%" PRIu64, separator, comm, owner->pid, n);
+		fprintf(list, "%s%s[%u]:%" PRIu64, separator, comm, owner->pid, top[i].n);
 		separator = ",";
-		count -= n;
 	}
-	if (others && count)
-		fprintf(list, ",others:%" PRIu64, at_most(others, count));
+	if (others)
+		fprintf(list, ",others:%" PRIu64, others);
 }
 
 /* Those that occurred, as name=count and whose they were; "-" if there are none. */
@@ -348,26 +349,21 @@ static void format_verdicts(char *out, size_t size, const struct counts *c,
 	fclose(list);
 }
 
-void text_interval(FILE *out, uint64_t until, const struct capture_counts *added,
-		   const struct tally *tally)
+int text_interval(FILE *out, uint64_t until, const struct capture_counts *added,
+		  const struct tally *tally)
 {
-	const struct counts *c = &added->counts;
-	struct totals t = add_up(c);
-	char when[16], verdicts[ROW_SIZE] = "";
-	int column;
+	char verdicts[ROW_SIZE] = "";
+	int column, lines = 1;
 
-	format_seconds(when, sizeof(when), wall_time(until));
-	format_verdicts(verdicts, sizeof(verdicts), c, tally);
-	column = fprintf(out,
-			 "%s %8" PRIu64 " %8" PRIu64 " %9" PRIu64 " %9" PRIu64
-			 " %8llu %8llu %8llu %6" PRIu64 "  ",
-			 when, t.orderly + t.unhealthy, t.orderly, t.unhealthy, t.incidents,
-			 c->other[COUNT_RETRANS], c->other[COUNT_RESETS_SENT],
-			 c->other[COUNT_RESETS_RECEIVED], lost(added));
-	if (!fit_beside(column, verdicts, terminal_width(out)))
+	format_verdicts(verdicts, sizeof(verdicts), &added->counts, tally);
+	column = text_row_begin(out, until, added) + fprintf(out, "  ");
+	if (!fit_beside(column, verdicts, terminal_width(out))) {
 		column = fprintf(out, "\n%*s", WORDS_INDENT, "") - 1;
-	terminal_wrap(out, verdicts, column, column);
+		lines++;
+	}
+	lines += terminal_wrap(out, verdicts, column, column);
 	fputc('\n', out);
+	return lines;
 }
 
 /* ---- the summary and the table ----------------------------------------------------------- */
@@ -417,7 +413,7 @@ void text_summary(FILE *out, const struct capture_counts *total, const struct ta
 		  uint64_t watched_ns, int verbose)
 {
 	const struct counts *c = &total->counts;
-	struct totals t = add_up(c);
+	struct totals t = counts_add_up(c);
 	char processes[PROCESSES_SIZE];
 	int beside;
 
@@ -428,7 +424,7 @@ void text_summary(FILE *out, const struct capture_counts *total, const struct ta
 		" records lost\n",
 		watched_ns / 1e9, t.orderly + t.unhealthy, t.orderly, t.incidents,
 		c->other[COUNT_RETRANS], c->other[COUNT_RESETS_SENT],
-		c->other[COUNT_RESETS_RECEIVED], lost(total));
+		c->other[COUNT_RESETS_RECEIVED], counts_lost(total));
 	for (int v = 0; v < VERDICT_COUNT; v++) {
 		if (!c->verdict[v])
 			continue;
@@ -442,6 +438,20 @@ void text_summary(FILE *out, const struct capture_counts *total, const struct ta
 	if (verbose)
 		fprintf(out, "%llu TCP sockets freed on the whole host\n",
 			c->other[COUNT_DESTROYED]);
+}
+
+void text_rates(FILE *out, const struct capture_counts *total, uint64_t watched_ns)
+{
+	const struct totals t = counts_add_up(&total->counts);
+	const double seconds = watched_ns / 1e9;
+
+	fprintf(out,
+		"tcpwhy: per second: %.2f deaths (%.2f orderly), %.2f incidents, %.2f segments "
+		"retransmitted, %.2f resets sent, %.2f received\n",
+		(t.orderly + t.unhealthy) / seconds, t.orderly / seconds, t.incidents / seconds,
+		total->counts.other[COUNT_RETRANS] / seconds,
+		total->counts.other[COUNT_RESETS_SENT] / seconds,
+		total->counts.other[COUNT_RESETS_RECEIVED] / seconds);
 }
 
 void text_verdicts(FILE *out)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "capture.h"
+#include "fields.h"
 #include "tally.h"
 #include "verdict.h"
 
@@ -24,20 +25,31 @@ void text_evidence(FILE *out, const struct evidence *e, const struct evidence *o
 void text_withheld(FILE *out, uint64_t until, enum verdict verdict, uint64_t n,
 		   const struct tally *tally);
 
+/* The fields of the list, two blanks or more between them; "-" is unknown. */
+void text_fields(FILE *out, const struct field_list *list, const struct record *r);
+
 /* The column heads of text_interval(). */
 void text_interval_head(FILE *out);
 
 /*
  * One row: what was added in an interval until then (CLOCK_MONOTONIC, ns), then each verdict that
  * occurred: "name=count", and, if any process is known, " by " and those that had most of it:
- * "nginx[812]:18,php-fpm[9]:1,others:1". No name has a blank, '=', ',' or '[' in it.
+ * "nginx[812]:18,php-fpm[9]:1,others:1". No name has a blank, '=', ',' or '[' in it. Returns how
+ * many lines of the terminal it takes.
  */
-void text_interval(FILE *out, uint64_t until, const struct capture_counts *added,
-		   const struct tally *tally);
+int text_interval(FILE *out, uint64_t until, const struct capture_counts *added,
+		  const struct tally *tally);
+
+/* For scripts: each verdict is a column, always, in the order of the table. */
+void text_stable_head(FILE *out);
+void text_stable_row(FILE *out, uint64_t until, const struct capture_counts *added);
 
 /* What happened in all: each verdict with the processes that had most of it, and its remedy. */
 void text_summary(FILE *out, const struct capture_counts *total, const struct tally *tally,
 		  uint64_t watched_ns, int verbose);
+
+/* On an average. */
+void text_rates(FILE *out, const struct capture_counts *total, uint64_t watched_ns);
 
 /* Every verdict with its meaning and remedy, by group. */
 void text_verdicts(FILE *out);

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "services.h"
+
 #define PATIENCE 100000000 /* ns: for the owners of what happened; most are known at once */
 #define NEVER    UINT64_MAX
 
@@ -13,7 +15,11 @@ struct rows {
 	struct capture_counts shown; /* up to the last row */
 	struct capture_counts added; /* of the row that waits */
 	struct tally *tally;         /* of the row that waits; if none does, of the next one */
+	struct services *services;   /* likewise */
 	uint64_t until;              /* the end of the last interval */
+	uint64_t since;              /* when the next interval begins */
+	uint64_t duration_ns;        /* of the last interval */
+	uint64_t interval_ns, next;
 	bool waits;
 };
 
@@ -26,9 +32,10 @@ struct rows *rows_new(row_fn show, void *ctx)
 	r->show = show;
 	r->ctx = ctx;
 	r->tally = tally_new();
-	if (r->tally)
+	r->services = services_new();
+	if (r->tally && r->services)
 		return r;
-	free(r);
+	rows_free(r);
 	return NULL;
 }
 
@@ -37,16 +44,32 @@ void rows_free(struct rows *r)
 	if (!r)
 		return;
 	tally_free(r->tally);
+	free(r->services);
 	free(r);
 }
 
-void rows_record(struct rows *r, uint64_t time, enum verdict verdict, const struct owner *owner,
-		 uint64_t n)
+void rows_start(struct rows *r, uint64_t now, uint64_t interval_ns)
 {
-	if (time > r->until)
+	r->since = now;
+	r->interval_ns = interval_ns;
+	r->next = now + interval_ns;
+}
+
+uint64_t rows_next_end(const struct rows *r)
+{
+	return r->next;
+}
+
+void rows_record(struct rows *r, const struct record *record)
+{
+	const struct evidence *e = record->e;
+
+	if (e->time_ns > r->until)
 		rows_show(r); /* nothing more will come for it */
-	if (time > r->until || r->waits)
-		tally_add(r->tally, verdict, owner, n);
+	if (e->time_ns <= r->until && !r->waits)
+		return;
+	tally_add(r->tally, record->verdict, &e->owner, e->count);
+	services_add(r->services, record);
 }
 
 /*
@@ -76,8 +99,13 @@ void rows_end_interval(struct rows *r, uint64_t until, const struct capture_coun
 	rows_show(r);
 	r->added = *total;
 	subtract_shown(&r->added, &r->shown);
+	r->duration_ns = until - r->since;
+	r->since = until;
 	r->until = until;
 	r->waits = true;
+	r->next += r->interval_ns;
+	if (r->next <= until)
+		r->next = until + r->interval_ns;
 }
 
 void rows_settled(struct rows *r, uint64_t oldest_unsettled, uint64_t now)
@@ -88,11 +116,20 @@ void rows_settled(struct rows *r, uint64_t oldest_unsettled, uint64_t now)
 
 void rows_show(struct rows *r)
 {
+	const struct row row = {
+		.until = r->until,
+		.duration_ns = r->duration_ns,
+		.added = &r->added,
+		.tally = r->tally,
+		.services = r->services,
+	};
+
 	if (!r->waits)
 		return;
 	r->waits = false;
-	r->show(r->ctx, r->until, &r->added, r->tally);
+	r->show(r->ctx, &row);
 	tally_reset(r->tally);
+	services_reset(r->services);
 }
 
 uint64_t rows_due(const struct rows *r)

@@ -10,25 +10,39 @@
 #include <stdint.h>
 
 #include "capture.h"
+#include "fields.h"
+#include "services.h"
 #include "tally.h"
 #include "verdict.h"
 
+/* What was counted in an interval. */
+struct row {
+	uint64_t until;       /* its end, CLOCK_MONOTONIC, ns */
+	uint64_t duration_ns; /* since the end of the one before it, or the start */
+	const struct capture_counts *added;
+	const struct tally *tally;       /* whose it was */
+	const struct services *services; /* and at which services */
+};
+
 struct rows;
 
-/* Called for each row: what was added in the interval that ended at `until`, and whose it was. */
-typedef void (*row_fn)(void *ctx, uint64_t until, const struct capture_counts *added,
-		       const struct tally *tally);
+typedef void (*row_fn)(void *ctx, const struct row *row);
 
-/* NULL: out of memory. */
+/* show is called for each row. NULL: out of memory. */
 struct rows *rows_new(row_fn show, void *ctx);
 void rows_free(struct rows *rows);
+
+/* The first interval begins; each is to last so long. */
+void rows_start(struct rows *rows, uint64_t now, uint64_t interval_ns);
+
+/* When the interval ends. */
+uint64_t rows_next_end(const struct rows *rows);
 
 /*
  * A record that is settled, in the order of their times (CLOCK_MONOTONIC, ns, as all here). One
  * whose row has been shown already is left out.
  */
-void rows_record(struct rows *rows, uint64_t time, enum verdict verdict, const struct owner *owner,
-		 uint64_t n);
+void rows_record(struct rows *rows, const struct record *r);
 
 /*
  * An interval ends. total: the counters, read after `until`: so they have all that is recorded up

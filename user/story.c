@@ -43,7 +43,7 @@ static void say_ms(struct line *l, __u32 ms)
 		say(l, "%u s", ms / 1000);
 }
 
-static const char *state_name(__u8 state)
+const char *state_name(__u8 state)
 {
 	static const char *const names[] = {
 		"?",         "ESTABLISHED", "SYN_SENT",   "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2",

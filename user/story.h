@@ -10,4 +10,7 @@
 /* Writes one line without a newline, cut to fit size. */
 void story_words(char *out, size_t size, const struct evidence *e, enum verdict verdict);
 
+/* The name of a TCP state, "?" if it has none. */
+const char *state_name(__u8 state);
+
 #endif

@@ -130,3 +130,25 @@ size_t tally_top(const struct tally *tally, enum verdict verdict, struct share *
 		*others -= top[i].n;
 	return n;
 }
+
+static uint64_t take(uint64_t *from, uint64_t n)
+{
+	if (n > *from)
+		n = *from;
+	*from -= n;
+	return n;
+}
+
+size_t tally_top_of(const struct tally *tally, enum verdict verdict, uint64_t count,
+		    struct share *top, size_t max, uint64_t *others)
+{
+	size_t n = tally_top(tally, verdict, top, max, others);
+
+	for (size_t i = 0; i < n; i++) {
+		top[i].n = take(&count, top[i].n);
+		if (!top[i].n)
+			n = i;
+	}
+	*others = take(&count, *others);
+	return n;
+}

@@ -33,4 +33,11 @@ void tally_add(struct tally *tally, enum verdict verdict, const struct owner *ow
 size_t tally_top(const struct tally *tally, enum verdict verdict, struct share *top, size_t max,
 		 uint64_t *others);
 
+/*
+ * The same, with count in all at most, and none with 0: the count is the kernel's, which what comes
+ * of the records must not exceed.
+ */
+size_t tally_top_of(const struct tally *tally, enum verdict verdict, uint64_t count,
+		    struct share *top, size_t max, uint64_t *others);
+
 #endif

@@ -47,6 +47,13 @@ bool terminal_has_colors(FILE *out)
 	return is_terminal(out) && !is_set("NO_COLOR") && !is_dumb();
 }
 
+int terminal_height(FILE *out)
+{
+	struct winsize size;
+
+	return ioctl(fileno(out), TIOCGWINSZ, &size) ? 0 : size.ws_row;
+}
+
 int terminal_width(FILE *out)
 {
 	struct winsize size;
@@ -56,13 +63,13 @@ int terminal_width(FILE *out)
 	return size.ws_col;
 }
 
-void terminal_wrap(FILE *out, const char *words, int column, int indent)
+int terminal_wrap(FILE *out, const char *words, int column, int indent)
 {
-	int width = terminal_width(out);
+	int width = terminal_width(out), further = 0;
 
 	if (!width) {
 		fputs(words, out);
-		return;
+		return 0;
 	}
 	while (*words) {
 		int len = strcspn(words, " "), blanks = strspn(words + len, " ");
@@ -71,13 +78,15 @@ void terminal_wrap(FILE *out, const char *words, int column, int indent)
 		column += len;
 		words += len + blanks;
 		if (!*words)
-			return;
+			break;
 		if (column + blanks + (int)strcspn(words, " ") > width) {
 			fprintf(out, "\n%*s", indent, "");
 			column = indent;
+			further++;
 		} else {
 			fprintf(out, "%*s", blanks, "");
 			column += blanks;
 		}
 	}
+	return further;
 }

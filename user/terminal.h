@@ -18,13 +18,17 @@ void terminal_set_colors(enum color_when when);
 
 bool terminal_has_colors(FILE *out);
 
+/* Lines, at this moment; 0 if it is no terminal. */
+int terminal_height(FILE *out);
+
 /* Columns, at this moment; 0 if it is no terminal: then nothing is wrapped. */
 int terminal_width(FILE *out);
 
 /*
  * Writes words that begin in the given column (from 0), wrapped between words where the terminal
  * ends; further lines are indented. Without a terminal it writes them as they are.
+ * Returns how many further lines there are.
  */
-void terminal_wrap(FILE *out, const char *words, int column, int indent);
+int terminal_wrap(FILE *out, const char *words, int column, int indent);
 
 #endif

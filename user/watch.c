@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -14,33 +15,40 @@
 #include "cgroup.h"
 #include "child.h"
 #include "clock.h"
+#include "exporter.h"
 #include "limit.h"
-#include "render_text.h"
+#include "metrics.h"
 #include "rows.h"
 #include "settle.h"
+#include "sink.h"
 #include "tally.h"
 
-#define SECOND        1000000000ULL
-#define LOOK_SOON     (20 * SECOND / 1000) /* at the listeners, while an accept queue is full */
-#define LOOK_SELDOM   SECOND
-#define BREATH        (2 * SECOND / 1000) /* between two wake-ups by records */
-#define ROWS_PER_HEAD 20
-#define NEVER         UINT64_MAX
+#define SECOND       1000000000ULL
+#define LOOK_SOON    (20 * SECOND / 1000) /* at the listeners, while an accept queue is full */
+#define LOOK_SELDOM  SECOND
+#define BREATH       (2 * SECOND / 1000) /* between two wake-ups by records */
+#define NEVER        UINT64_MAX
+#define OUTPUT_SIZE  65536 /* bytes, for many lines at once */
+#define PUBLISH_EACH SECOND
 
 struct watch {
 	const struct options *options;
 	struct filter filter; /* that of the options; of a command, its process */
 	struct child child;   /* the command */
 	FILE *out;            /* for lines and counters: stdout, or stderr if a command has it */
+	struct sink sink;
 	struct capture *capture;
 	struct settle *settle;
 	struct tally *tally;
-	struct rows *rows;      /* NULL without an interval */
-	struct limit *limit;    /* of lines; NULL with an interval */
+	struct rows *rows;        /* NULL without an interval */
+	struct limit *limit;      /* of lines; NULL with an interval */
+	struct rows *metric_rows; /* NULL without --listen, like what follows */
+	struct metrics *metrics;
+	struct exporter *exporter;
 	int epoll, signals;     /* file descriptors */
 	unsigned int processes; /* of -p, that have not ended */
 	uint64_t started, ends; /* CLOCK_MONOTONIC, ns */
-	uint64_t next_look, next_row;
+	uint64_t next_look;
 	uint64_t rests_until;
 	uint64_t rows_shown;
 	bool ended;       /* by a signal, the time, the count, or the process */
@@ -57,6 +65,8 @@ static bool is_withheld(struct watch *w, const struct evidence *e, enum verdict 
 	    limit_allows(w->limit, e->time_ns, verdict, &e->owner, e->count))
 		return false;
 	tally_add(w->tally, verdict, &e->owner, e->count);
+	if (w->metric_rows)
+		rows_record(w->metric_rows, &(struct record){ .e = e, .verdict = verdict });
 	return true;
 }
 
@@ -91,32 +101,36 @@ static void find_holders(void *ctx, struct wanted *wanted, size_t n)
 
 static void show_evidence(void *ctx, const struct evidence *e, const struct evidence *other)
 {
-	enum verdict verdict = classify(&e->facts);
+	struct record r = { .e = e, .other = other, .verdict = classify(&e->facts) };
 	struct watch *w = ctx;
 
 	/* What it replaces may have been wanted where it is not itself: settle.h. */
-	if (!filter_wants_verdict(&w->filter, verdict))
+	if (!filter_wants_verdict(&w->filter, r.verdict))
 		return;
-	if (settle_may_replace(e, verdict) && is_withheld(w, e, verdict))
+	if (settle_may_replace(e, r.verdict) && is_withheld(w, e, r.verdict))
 		return;
-	tally_add(w->tally, verdict, &e->owner, e->count);
+	tally_add(w->tally, r.verdict, &e->owner, e->count);
+	if (w->metric_rows)
+		rows_record(w->metric_rows, &r);
 	if (w->rows)
-		rows_record(w->rows, e->time_ns, verdict, &e->owner, e->count);
+		rows_record(w->rows, &r);
 	else
-		text_evidence(w->out, e, other);
+		w->sink.ops->record(&w->sink, &r);
 }
 
 static void show_withheld(void *ctx, uint64_t until, enum verdict verdict, uint64_t n,
 			  const struct tally *tally)
 {
+	struct withheld withheld = { .until = until, .verdict = verdict, .n = n, .tally = tally };
 	struct watch *w = ctx;
 
-	text_withheld(w->out, until, verdict, n, tally);
+	w->sink.ops->withheld(&w->sink, &withheld);
 }
 
+/* The first error is the one that counts. */
 static void flush_output(struct watch *w)
 {
-	if (!fflush(w->out) && !ferror(w->out))
+	if (w->reader_gone || w->output_error || (!fflush(w->out) && !ferror(w->out)))
 		return;
 	if (errno == EPIPE)
 		w->reader_gone = true;
@@ -124,17 +138,36 @@ static void flush_output(struct watch *w)
 		w->output_error = errno;
 }
 
-static void show_row(void *ctx, uint64_t until, const struct capture_counts *added,
-		     const struct tally *tally)
+static void show_row(void *ctx, const struct row *row)
 {
 	struct watch *w = ctx;
 
-	if (w->rows_shown % ROWS_PER_HEAD == 0 && (w->rows_shown == 0 || isatty(fileno(w->out))))
-		text_interval_head(w->out);
-	text_interval(w->out, until, added, tally);
+	w->sink.ops->row(&w->sink, row);
 	w->rows_shown++;
 	if (w->rows_shown == w->options->count)
 		w->ended = true;
+}
+
+static void publish(struct watch *w)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out)
+		return;
+	metrics_write(out, w->metrics);
+	if (!fclose(out))
+		exporter_publish(w->exporter, text, len);
+	free(text);
+}
+
+static void publish_row(void *ctx, const struct row *row)
+{
+	struct watch *w = ctx;
+
+	metrics_add(w->metrics, row);
+	publish(w);
 }
 
 static void announce_processes(const struct filter *f)
@@ -197,32 +230,38 @@ static void take_records(struct watch *w, bool last)
 		w->next_look = monotonic_ns() + LOOK_SOON;
 }
 
+static void show_settled_row(struct watch *w, struct rows *rows)
+{
+	if (rows)
+		rows_settled(rows, settle_oldest(w->settle), monotonic_ns());
+}
+
 /* What is shown of many events at once, when its time has come. */
 static void show_sums(struct watch *w)
 {
+	show_settled_row(w, w->metric_rows);
 	if (w->rows)
-		rows_settled(w->rows, settle_oldest(w->settle), monotonic_ns());
+		show_settled_row(w, w->rows);
 	else
 		limit_end_second(w->limit, monotonic_ns());
 }
 
 /* Its row must have all that was dropped until now. */
-static void end_interval(struct watch *w, uint64_t now)
+static void end_interval(struct watch *w, struct rows *rows, uint64_t now)
 {
 	struct capture_counts total;
 	uint64_t until;
 
-	rows_show(w->rows); /* it may be the last one */
+	if (!rows || now < rows_next_end(rows))
+		return;
+	rows_show(rows); /* it may be the last one */
 	if (w->ended)
 		return;
 	look_at_listeners(w, now);
 	until = monotonic_ns();
 	if (!capture_read_counts(w->capture, &total))
-		rows_end_interval(w->rows, until, &total);
+		rows_end_interval(rows, until, &total);
 	take_records(w, false);
-	w->next_row += w->options->interval_ns;
-	if (w->next_row <= now)
-		w->next_row = now + w->options->interval_ns;
 }
 
 static uint64_t earliest(uint64_t a, uint64_t b)
@@ -230,15 +269,18 @@ static uint64_t earliest(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static uint64_t row_due(const struct rows *rows)
+{
+	return rows ? earliest(rows_due(rows), rows_next_end(rows)) : NEVER;
+}
+
 static int wait_ms(const struct watch *w)
 {
-	uint64_t due = earliest(earliest(w->next_look, w->next_row),
-				earliest(w->ends, settle_due(w->settle)));
+	uint64_t due = earliest(earliest(w->next_look, w->ends), settle_due(w->settle));
 	uint64_t now = monotonic_ns();
 
-	if (w->rows)
-		due = earliest(due, rows_due(w->rows));
-	else
+	due = earliest(due, earliest(row_due(w->rows), row_due(w->metric_rows)));
+	if (w->limit)
 		due = earliest(due, limit_due(w->limit));
 	return due <= now ? 0 : (int)earliest((due - now + 999999) / 1000000, 60000);
 }
@@ -311,8 +353,8 @@ static void loop(struct watch *w)
 		now = monotonic_ns();
 		if (now >= w->next_look)
 			look_at_listeners(w, now);
-		if (now >= w->next_row)
-			end_interval(w, now);
+		end_interval(w, w->rows, now);
+		end_interval(w, w->metric_rows, now);
 		show_sums(w);
 		if (now >= w->ends)
 			w->ended = true;
@@ -324,6 +366,7 @@ static void loop(struct watch *w)
 static void finish(struct watch *w)
 {
 	struct capture_counts total;
+	struct summary summary = { .total = &total, .tally = w->tally };
 
 	capture_look_at_listeners(w->capture, true);
 	take_records(w, true);
@@ -332,9 +375,11 @@ static void finish(struct watch *w)
 	else
 		limit_end_second(w->limit, NEVER);
 	flush_output(w);
-	if (!w->reader_gone && !capture_read_counts(w->capture, &total))
-		text_summary(stderr, &total, w->tally, monotonic_ns() - w->started,
-			     w->options->verbose);
+	if (w->reader_gone || capture_read_counts(w->capture, &total))
+		return;
+	summary.watched_ns = monotonic_ns() - w->started;
+	w->sink.ops->summary(&w->sink, &summary);
+	flush_output(w);
 }
 
 /* ---- setting up -------------------------------------------------------------------------- */
@@ -384,12 +429,14 @@ static int watch_processes(struct watch *w, struct failure *why)
 /* The command's stdout is its own. */
 static int choose_output(struct watch *w, struct failure *why)
 {
+	static char buffer[OUTPUT_SIZE];
+
 	w->out = w->options->cmd ? stderr : stdout;
 	if (fcntl(fileno(w->out), F_GETFD) < 0)
 		return failed(why, EXIT_OUTPUT, "%s is closed: there is nowhere to write to",
 			      w->out == stdout ? "stdout" : "stderr");
-	if (w->out == stderr)
-		setvbuf(stderr, NULL, _IOLBF, BUFSIZ); /* whole lines, between the command's own */
+	/* on stderr whole lines, between the command's own */
+	setvbuf(w->out, buffer, w->out == stderr ? _IOLBF : _IOFBF, sizeof(buffer));
 	return 0;
 }
 
@@ -402,6 +449,17 @@ static int start_command(struct watch *w, struct failure *why)
 	w->filter.pid_count = 1;
 	w->filter.children = true;
 	return 0;
+}
+
+/* After the signals are blocked. */
+static int open_exporter(struct watch *w, struct failure *why)
+{
+	w->metric_rows = rows_new(publish_row, w);
+	w->metrics = metrics_new();
+	if (!w->metric_rows || !w->metrics)
+		return failed(why, EXIT_FAILED, "cannot set up: %s", strerror(errno));
+	w->exporter = exporter_open(&w->options->listen, why);
+	return w->exporter ? 0 : -1;
 }
 
 static int open_watch(struct watch *w, struct failure *why)
@@ -426,9 +484,10 @@ static int open_watch(struct watch *w, struct failure *why)
 		w->rows = rows_new(show_row, w);
 	else
 		w->limit = limit_new(o->limit, show_withheld, w);
-	if (w->signals < 0 || w->epoll < 0 || !w->settle || !w->tally || !(w->rows || w->limit))
+	if (w->signals < 0 || w->epoll < 0 || !w->settle || !w->tally || !(w->rows || w->limit) ||
+	    sink_open(&w->sink, o, w->out))
 		return failed(why, EXIT_FAILED, "cannot set up: %s", strerror(errno));
-	if (watch_processes(w, why))
+	if (watch_processes(w, why) || (o->listen.size && open_exporter(w, why)))
 		return -1;
 	w->capture = capture_open(&settings, &sink, why);
 	if (!w->capture)
@@ -444,18 +503,26 @@ static void start_clocks(struct watch *w)
 	const struct options *o = w->options;
 
 	w->started = monotonic_ns();
+	format_set_times(&o->times, w->started);
 	w->ends = o->duration_ns ? w->started + o->duration_ns : NEVER;
-	w->next_row = o->interval_ns ? w->started + o->interval_ns : NEVER;
 	w->next_look = w->started;
+	if (w->rows)
+		rows_start(w->rows, w->started, o->interval_ns);
+	if (w->metric_rows)
+		rows_start(w->metric_rows, w->started, PUBLISH_EACH);
 }
 
 static void close_watch(struct watch *w)
 {
+	exporter_close(w->exporter);
 	capture_close(w->capture);
+	sink_close(&w->sink);
 	settle_free(w->settle);
 	tally_free(w->tally);
 	rows_free(w->rows);
 	limit_free(w->limit);
+	rows_free(w->metric_rows);
+	metrics_free(w->metrics);
 	close(w->epoll);
 	close(w->signals);
 }
@@ -465,6 +532,10 @@ static int run(struct watch *w, struct failure *why)
 {
 	start_clocks(w);
 	announce(w);
+	if (w->exporter)
+		publish(w);
+	w->sink.ops->start(&w->sink);
+	flush_output(w);
 	cgroup_learn_all();
 	if (w->child.pid && child_go(&w->child, w->options->cmd[0], why))
 		return -1;

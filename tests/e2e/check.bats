@@ -227,9 +227,9 @@ as_nobody() {
 	run --separate-stderr "$TCPWHY" check -p 1
 	assert_failure 2
 	assert_equal "$output$stderr" "tcpwhy: -p is not for check: nothing is watched"
-	run --separate-stderr "$TCPWHY" --json
+	run --separate-stderr "$TCPWHY" check --fields pid
 	assert_failure 2
-	assert_equal "$output$stderr" "tcpwhy: --json is only for check so far"
+	assert_equal "$output$stderr" "tcpwhy: --fields is not for check: nothing is watched"
 }
 
 @test "a full disk is said, with status 7" {

@@ -124,6 +124,67 @@ rows_are() {
 	assert_output "$((4 * N)) 0 $((4 * N)) 0"
 }
 
+@test "-y: each verdict has its column, whether it occurs or not" {
+	start_tcpwhy -y -P 7200 0.1
+	in_netns $PYTHON "$TOP/tests/e2e/peers.py" run unread-data -n $N -p 7200
+	wait_for 20 rows_are $(($(rows) + 3))
+	stop_tcpwhy
+	assert_equal "$(head -n 1 "$OUT" | tr -s ' ' '\n' | tail -n +10)" "$("$TCPWHY" --verdicts | awk '/^  [a-z]/ { print $1 }')"
+	assert_equal "$(awk '{ print NF }' "$OUT" | sort -u)" "$(head -n 1 "$OUT" | wc -w)"
+	run awk 'NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; next }
+		{ deaths += $2; unread += $column["unread-data"]; aborted += $column["peer-aborted"]; refused += $column["refused"] }
+		END { print deaths, unread, aborted, refused }' "$OUT"
+	assert_output "$((2 * N)) $N $N 0"
+}
+
+@test "counters end with what it was per second" {
+	start_tcpwhy -P 7200 0.1
+	in_netns $PYTHON "$TOP/tests/e2e/peers.py" run unread-data -n $N -p 7200
+	stop_tcpwhy
+	run awk '/^tcpwhy: in / { seconds = $3; deaths = $5 } /^tcpwhy: per second: / { rate = $4 }
+		END { print deaths, (rate * (seconds - 0.06) <= deaths && rate * (seconds + 0.06) >= deaths) }' "$ERR"
+	assert_output "$((2 * N)) 1"
+}
+
+# ---- times ---------------------------------------------------------------------------------------
+
+# time_of ARGS... : of the one line of a refused connection
+time_of() {
+	start_tcpwhy --verdict refused -P 7200 "$@"
+	in_netns $PYTHON "$TOP/tests/e2e/peers.py" run refused -n 1 -p 7200 >/dev/null
+	stop_tcpwhy
+	awk '{ print $1 }' "$OUT"
+}
+
+# is_now TIME ZONE FORMAT : by minutes, of which one may just have ended
+is_now() {
+	[[ $1 =~ ^[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}$ ]] || fail "no time of day: $1"
+	[[ ${1%:*} == "$(TZ=$2 date +%H:%M)" || ${1%:*} == "$(TZ=$2 date -d '-1 minute' +%H:%M)" ]] ||
+		fail "$1 is not $(TZ=$2 date +%H:%M)"
+}
+
+@test "times are those of the day here, in UTC, or since the start" {
+	local began
+	export TZ=here-7:30
+	is_now "$(time_of)" "$TZ"
+	is_now "$(time_of -T)" "$TZ"
+	is_now "$(time_of --utc)" UTC
+	began=${EPOCHREALTIME/./}
+	run time_of -t
+	assert_output --regexp '^[0-9]+\.[0-9]{6}$'
+	assert [ "$((10#${output/./}))" -lt $((${EPOCHREALTIME/./} - began)) ]
+	start_tcpwhy -t -P 7200 0.2 3
+	wait_for 30 grep -q '^tcpwhy: per second' "$ERR"
+	wait "$WATCHER"
+	WATCHER=
+	run awk '/^[0-9]/ { print $1 >= 0.2 * n && $1 < 0.2 * n + 30; n++ }' "$OUT"
+	assert_output "1
+1
+1"
+}
+
+# ---- whose they were -----------------------------------------------------------------------------
+
 # named_by_rows : of all rows together, "verdict<TAB>process<TAB>how many"; dies where more are named than counted
 named_by_rows() {
 	awk '

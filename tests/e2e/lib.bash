@@ -75,7 +75,7 @@ stop_tcpwhy() {
 # and it may hide events, which the referee tells. A test that fails then is tried again, twice at most.
 try_again_if_missed() {
 	local missed
-	missed=$(sed -n 's/^\([0-9]*\) events missed: .*/\1/p' "$ERR")
+	missed=$(sed -nE -e 's/^([0-9]+) events missed: .*/\1/p' -e 's/^\{"type":"summary",.*"events_missed":([0-9]+).*/\1/p' "$ERR" "$OUT")
 	[ "${missed:-0}" -gt 0 ] || [ "${HIDDEN:-0}" -gt 0 ] || return 0
 	echo "# the kernel missed ${missed:-0} events and hid ${HIDDEN:-0}: if this fails, it is tried again" >&3
 	# shellcheck disable=SC2034 # bats reads it

@@ -60,6 +60,15 @@ longest() {
 	assert [ "$("$TCPWHY" --verdicts | longest)" -gt 120 ]
 }
 
+@test "the head of the counters comes again on each screen, and in pipes once" {
+	run --separate-stderr on_terminal 100 "$TCPWHY" --color=never -P 7044 0.02 50
+	assert_success
+	# a screen of 24 lines has the head, 22 rows, and the line where the next head will be
+	assert_equal "$(grep -v '^tcpwhy' <<<"$output" | grep -n '^time ' | cut -d: -f1 | tr '\n' ' ')" "1 24 47 "
+	run --separate-stderr "$TCPWHY" -P 7044 0.02 50
+	assert_equal "$(grep -c '^time ' <<<"$output") $(wc -l <<<"$output")" "1 51"
+}
+
 # one_death COLUMNS [INTERVAL] : what is said of it there, and what comes before and after
 one_death() {
 	local screen=$BATS_TEST_TMPDIR/screen

@@ -51,8 +51,10 @@ struct expected {
 	enum command command;
 	const char *cmd;    /* its name */
 	const char *filter; /* as people are told */
+	const char *listen;
 	uint32_t pid;
-	bool children, keep, orderly, errors, verbose, json;
+	bool children, keep, orderly, errors, verbose, json, since_start, utc, stable;
+	unsigned int fields; /* how many of --fields */
 	uint32_t without;
 	enum color_when color;
 	uint64_t duration_ns, interval_ns, count;
@@ -109,6 +111,17 @@ static const struct good {
 	{ { "--without", "loop,stray-resets", "--without=symbols" },
 	  { .without = BIT(loop) | BIT(stray_resets) | BIT(symbols) } },
 	{ { "check" }, { .command = COMMAND_CHECK } },
+	{ { "-j" }, { .json = true } },
+	{ { "--format=json" }, { .json = true } },
+	{ { "--format", "openmetrics", "1" }, { .interval_ns = SECOND } },
+	{ { "--listen", "[::1]:80" }, { .listen = "[::1]:80" } },
+	{ { "-t" }, { .since_start = true } },
+	{ { "-t", "-T", "--utc" }, { .utc = true } },
+	{ { "-y", "1" }, { .stable = true, .interval_ns = SECOND } },
+	{ { "--listen", "80" }, { .listen = "127.0.0.1:80" } },
+	{ { "--json", "1" }, { .json = true, .interval_ns = SECOND } },
+	{ { "--fields", "pid,verdict", "--fields", "comm" }, { .fields = 3 } },
+	{ { "check", "-j" }, { .command = COMMAND_CHECK, .json = true } },
 	{ { "check", "--json" }, { .command = COMMAND_CHECK, .json = true } },
 	{ { "--json", "check", "-v" },
 	  { .command = COMMAND_CHECK, .json = true, .verbose = true } },
@@ -145,7 +158,12 @@ static int options_differ(const struct options *seen, const struct expected *exp
 	       differs("orderly", seen->orderly, expected->orderly) +
 	       differs("errors", seen->errors, expected->errors) +
 	       differs("verbose", seen->verbose, expected->verbose) +
-	       differs("json", seen->json, expected->json) +
+	       differs("json", seen->format == FORMAT_JSON, expected->json) +
+	       differs("-t", seen->times.style == TIME_SINCE_START, expected->since_start) +
+	       differs("utc", seen->times.utc, expected->utc) +
+	       differs("stable", seen->stable, expected->stable) +
+	       text_differs("listen", seen->listen.text, expected->listen) +
+	       differs("fields", seen->fields.n, expected->fields) +
 	       differs("without", seen->without, expected->without) +
 	       differs("color", seen->color, expected->color) +
 	       differs("duration_ns", seen->duration_ns, expected->duration_ns) +
@@ -299,14 +317,24 @@ static const struct bad {
 	{ { "-p", BEYOND_PIDS }, EXIT_NO_PROCESS, "PID " BEYOND_PIDS },
 	{ { "--without", "" }, EXIT_USAGE, "feature ''" },
 	{ { "--without", "loop,x" }, EXIT_USAGE, "feature 'x'" },
-	{ { "--json" }, EXIT_USAGE, "--json is only for check" },
-	{ { "--json", "1" }, EXIT_USAGE, "--json is only for check" },
 	{ { "--limit", "x" }, EXIT_USAGE, "limit 'x'" },
 	{ { "--limit", "" }, EXIT_USAGE, "limit ''" },
 	{ { "--limit=1.5" }, EXIT_USAGE, "limit '1.5'" },
 	{ { "--limit=-1" }, EXIT_USAGE, "limit '-1'" },
 	{ { "--limit", "20", "1" }, EXIT_USAGE, "--limit and INTERVAL" },
 	{ { "1", "--limit=20", "--", "ls" }, EXIT_USAGE, "--limit and INTERVAL" },
+	{ { "--fields", "pid,nonsense" }, EXIT_USAGE, "bad field 'nonsense': give some of these" },
+	{ { "--fields", "" }, EXIT_USAGE, "bad field ''" },
+	{ { "-j", "-t" }, EXIT_USAGE, "-t is for text only" },
+	{ { "-y" }, EXIT_USAGE, "-y needs INTERVAL" },
+	{ { "-y", "-j", "1" }, EXIT_USAGE, "-y needs INTERVAL, and is for text only" },
+	{ { "--format", "xml" }, EXIT_USAGE, "bad format 'xml'" },
+	{ { "--format", "openmetrics" }, EXIT_USAGE, "--format=openmetrics needs INTERVAL" },
+	{ { "--listen", "80x" }, EXIT_USAGE, "bad address '80x'" },
+	{ { "check", "--listen", "80" }, EXIT_USAGE, "--listen is not for check" },
+	{ { "--fields", "pid,verdict,pid" }, EXIT_USAGE, "field 'pid' is given twice" },
+	{ { "--fields", "pid", "1" }, EXIT_USAGE, "--fields and INTERVAL exclude each other" },
+	{ { "check", "--fields", "pid" }, EXIT_USAGE, "--fields is not for check" },
 	{ { "checks" }, EXIT_USAGE, "interval 'checks'" },
 	{ { "1", "check" }, EXIT_USAGE, "count 'check'" },
 	{ { "check", "1" }, EXIT_USAGE, "'1' follows check" },

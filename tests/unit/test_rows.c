@@ -18,17 +18,16 @@ struct bench {
 	size_t n;
 };
 
-static void show(void *ctx, uint64_t until, const struct capture_counts *added,
-		 const struct tally *tally)
+static void show(void *ctx, const struct row *row)
 {
 	struct bench *b = ctx;
 	struct share top = {};
 	uint64_t others;
 
 	expect_at_most(b->n, ARRAY_SIZE(b->until) - 1);
-	tally_top(tally, VERDICT_refused, &top, 1, &others);
-	b->until[b->n] = until;
-	b->refused[b->n] = added->counts.verdict[VERDICT_refused];
+	tally_top(row->tally, VERDICT_refused, &top, 1, &others);
+	b->until[b->n] = row->until;
+	b->refused[b->n] = row->added->counts.verdict[VERDICT_refused];
 	b->named[b->n] = top.n + others;
 	b->pid[b->n] = top.owner.pid;
 	b->n++;
@@ -56,9 +55,12 @@ static int tear_down(void **state)
 
 static void record(struct bench *b, uint64_t time, uint32_t pid, uint64_t n)
 {
-	struct owner o = { .pid = pid, .comm = "name" };
+	struct evidence e = { .time_ns = time,
+			      .count = n,
+			      .owner = { .pid = pid, .comm = "name" } };
+	struct record r = { .e = &e, .verdict = VERDICT_refused };
 
-	rows_record(b->rows, time, VERDICT_refused, &o, n);
+	rows_record(b->rows, &r);
 }
 
 static void end_interval(struct bench *b, uint64_t until, uint64_t refused_in_all)

@@ -1183,6 +1183,39 @@ static void line_for_an_unknown_family(void **state)
 	expect_no_part(c.text[3], "10.0.0");
 }
 
+/* ---- columns that were chosen, and what has no line --------------------------------------- */
+
+static void fields_of(char *out, size_t size, const char *names, const struct evidence *e)
+{
+	struct record r = { .e = e, .other = e, .verdict = classify(&e->facts) };
+	struct field_list list = {};
+	struct failure why;
+	FILE *file = fmemopen(out, size, "w");
+
+	expect_number(field_list_parse(&list, names, &why), 0);
+	text_fields(file, &list, &r);
+	fclose(file);
+}
+
+static void chosen_columns_are_in_order_and_harmless(void **state)
+{
+	const struct evidence e = {
+		.facts = { .event = EVENT_DEATH,
+			   .socket = SOCKET_FULL,
+			   .flags = FACT_KEEPALIVE | FACT_ATTACHED },
+		.owner = { .pid = 7, .comm = "a  b\033[31m\xff" },
+	};
+	char line[1024];
+
+	(void)state;
+	fields_of(line, sizeof(line), "pid,comm,exit_signal,flags,verdict,other_end", &e);
+	expect_text(line, "7    a\\x20\\x20b\\x1b[31m\\xff  -            "
+			  "keepalive,attached                        "
+			  "unknown                 a\\x20\\x20b\\x1b[31m\\xff[7] unknown\n");
+	fields_of(line, sizeof(line), "flags,fd,pid", &(struct evidence){});
+	expect_text(line, "-                                         -   -\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1241,6 +1274,7 @@ int main(void)
 		cmocka_unit_test(words_do_not_count_an_unsent_fin),
 		cmocka_unit_test(words_tell_no_silence_before_the_first_answer),
 		cmocka_unit_test(line_for_an_unknown_family),
+		cmocka_unit_test(chosen_columns_are_in_order_and_harmless),
 	};
 
 	return cmocka_run_group_tests_name("text", tests, NULL, NULL);
