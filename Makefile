@@ -53,6 +53,7 @@ LDLIBS := -Wl,--wrap=btf__load_vmlinux_btf -lbpf -lelf -lz -ljson-c # user/kerne
 USER_SOURCES := $(wildcard user/*.c)
 USER_OBJECTS := $(USER_SOURCES:user/%.c=$(BUILD)/user/%.o)
 SKELETON := $(BUILD)/tcpwhy.skel.h
+PAGES := $(sort $(wildcard docs/verdicts/*.md)) docs/errors.md
 BATS := bats
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
 SLOW_DRIVERS := $(patsubst tests/slow/%.c,$(BUILD)/tests/slow-%,$(wildcard tests/slow/*.c))
@@ -72,10 +73,11 @@ demo: setup-demo ## cause some deaths in a network namespace, and see them named
 	$(Q)$(MAKE) --no-print-directory tcpwhy
 	$(Q)tools/demo.sh
 
-install: setup-install ## install to $(DESTDIR)$(PREFIX), with the man page
-	$(Q)$(MAKE) --no-print-directory $(PROGRAM) $(BUILD)/tcpwhy.8
+install: setup-install ## install to $(DESTDIR)$(PREFIX), with the man pages
+	$(Q)$(MAKE) --no-print-directory $(PROGRAM) $(BUILD)/tcpwhy.8 $(BUILD)/tcpwhy-verdicts.7
 	$(Q)install -D -s --strip-program=$(STRIP) -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/tcpwhy
 	$(Q)install -D -m 644 $(BUILD)/tcpwhy.8 $(DESTDIR)$(PREFIX)/share/man/man8/tcpwhy.8
+	$(Q)install -D -m 644 $(BUILD)/tcpwhy-verdicts.7 $(DESTDIR)$(PREFIX)/share/man/man7/tcpwhy-verdicts.7
 
 PREFIX ?= /usr/local
 
@@ -139,7 +141,17 @@ $(BUILD)/tcpwhy.8: user/tcpwhy.8.scd
 	$(Q)mkdir -p $(@D)
 	$(Q)scdoc < $< > $@
 
-$(BUILD)/user/%.o: user/%.c | $(SKELETON) $(SYSROOT)
+$(BUILD)/tcpwhy-verdicts.7: user/tcpwhy-verdicts.7.scd tools/pages.awk $(PAGES)
+	$(call say,MAN,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)awk -f tools/pages.awk -v to=man $(PAGES) | cat $< - | scdoc > $@
+
+$(BUILD)/docs_pages.h: tools/pages.awk $(PAGES)
+	$(call say,PAGES,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)awk -f tools/pages.awk -v to=c $(PAGES) > $@
+
+$(BUILD)/user/%.o: user/%.c | $(SKELETON) $(BUILD)/docs_pages.h $(SYSROOT)
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(USER_CFLAGS) -MD -MP -c -o $@ $<

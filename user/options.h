@@ -14,7 +14,10 @@ enum command {
 	COMMAND_WATCH,    /* the default */
 	COMMAND_VERDICTS, /* --verdicts: print the table */
 	COMMAND_CHECK,    /* check: what can be told on this kernel */
+	COMMAND_EXPLAIN,  /* explain: what a verdict or an error message means */
 };
+
+#define TOPIC_SIZE 4096
 
 struct options {
 	enum command command;
@@ -31,6 +34,9 @@ struct options {
 	uint64_t duration_ns;  /* -d, 0 = until a signal */
 	uint64_t interval_ns;  /* INTERVAL, 0 = a line for each death */
 	uint64_t count;        /* COUNT of intervals, 0 = without end */
+
+	/* of explain: its arguments with blanks between them, "" = none */
+	char topic[TOPIC_SIZE];
 };
 
 /*

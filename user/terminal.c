@@ -43,8 +43,11 @@ int terminal_width(FILE *out)
 
 void terminal_wrap(FILE *out, const char *words, int column, int indent)
 {
-	int width = terminal_width(out);
+	terminal_wrap_to(out, words, column, indent, terminal_width(out));
+}
 
+void terminal_wrap_to(FILE *out, const char *words, int column, int indent, int width)
+{
 	while (*words) {
 		int len = strcspn(words, " "), blanks = strspn(words + len, " ");
 

@@ -27,4 +27,7 @@ int terminal_width(FILE *out);
  */
 void terminal_wrap(FILE *out, const char *words, int column, int indent);
 
+/* The same to a width of columns, whatever is written to; 0: as they are. */
+void terminal_wrap_to(FILE *out, const char *words, int column, int indent, int width);
+
 #endif
