@@ -163,3 +163,40 @@ quoted() {
 	done < <(in_netns $PYTHON "$TOP/tests/e2e/says.py")
 	assert_equal $n 9
 }
+
+# commands FIRST : the commands of all pages that begin so, one a line, with something in place of PORT, PID and PEER
+commands() {
+	cat "$TOP"/docs/verdicts/*.md | sed -nE '/^```$/,/^```$/p' | sed -E 's/ {2,}\(.*\)$//; s/; /\n/g' | sed -E 's/ \| .*//' |
+		sed -n "s/PORT/7000/g; s/PID/$$/g; s/PEER/127.0.0.1/g; /^$1 /p" | sort -u
+}
+
+@test "the counters and sysctls on the pages exist, and ss takes its filters" {
+	make_netns
+	local command name all
+	all=$(in_netns nstat -az)
+	for name in $(commands nstat | grep -oE '[A-Z][A-Za-z0-9]+'); do
+		[[ $all == *$'\n'"$name"* ]] || fail "this kernel has no counter $name"
+	done
+	while read -r command; do
+		# shellcheck disable=SC2086
+		run $command
+		assert_success
+	done < <(commands sysctl)
+	while read -r command; do
+		run in_netns sh -c "$command"
+		assert_success
+	done < <(commands ss)
+}
+
+# The duration is looked at last.
+@test "the commands of tcpwhy on the pages are understood" {
+	local command n=0
+	while read -r command; do
+		[[ $command != *check* ]] || continue
+		# shellcheck disable=SC2086
+		run "$TCPWHY" ${command#tcpwhy } -d x
+		assert_output "tcpwhy: bad duration 'x': give seconds, from 0.01, for instance 10 or 0.5"
+		n=$((n + 1))
+	done < <(commands tcpwhy)
+	assert [ $n -ge 30 ]
+}
