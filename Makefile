@@ -90,7 +90,7 @@ test-slow: setup-test ## special sockets, owners, the books against the kernel's
 	$(Q)$(MAKE) --no-print-directory tcpwhy $(SLOW_DRIVERS)
 	$(Q)tests/run.sh slow
 
-test-real: setup-real ## haproxy, MariaDB, nginx, redis, Go, curl
+test-real: setup-real ## haproxy, MariaDB, nginx, redis, Go, curl, Java, Node
 	$(Q)$(MAKE) --no-print-directory tcpwhy
 	$(Q)tests/run.sh real
 

@@ -155,13 +155,7 @@ quoted() {
 
 @test "what Python, and so the C library, says of a death is on its page" {
 	make_netns
-	local verdict said n=0
-	while IFS=$'\t' read -r verdict said; do
-		grep -qF "\`$said\`" "$TOP/docs/verdicts/$verdict.md" || fail "the page of $verdict lacks: $said"
-		"$TCPWHY" explain "$said" | grep -q "^  - $verdict:" || fail "'$said' does not lead to $verdict"
-		n=$((n + 1))
-	done < <(in_netns $PYTHON "$TOP/tests/e2e/says.py")
-	assert_equal $n 9
+	assert_said_on_pages $PYTHON "$TOP/tests/e2e/says_client.py"
 }
 
 # commands FIRST : the commands of all pages that begin so, one a line, with something in place of PORT, PID and PEER
