@@ -140,8 +140,18 @@ block != "" { sub(/^ +/, ""); block = block " " $0; next }
 
 # ---- what comes of it ------------------------------------------------------------------------------------------------
 
+# Without markup, code in a line is in quotes if it is more than a word.
+function without_markup(words, out, code) {
+	while (match(words, /`[^`]*`/)) {
+		code = substr(words, RSTART + 1, RLENGTH - 2)
+		out = out substr(words, 1, RSTART - 1) (code ~ / / ? "\"" code "\"" : code)
+		words = substr(words, RSTART + RLENGTH)
+	}
+	return out words
+}
+
 function as_c(words, lines, n, i, out) {
-	gsub(/`/, "", words)
+	words = without_markup(words)
 	gsub(/\\/, "&&", words)
 	gsub(/"/, "\\\"", words)
 	n = split(words, lines, "\n")
