@@ -146,10 +146,14 @@ $(BUILD)/tcpwhy-verdicts.7: user/tcpwhy-verdicts.7.scd tools/pages.awk $(PAGES)
 	$(Q)mkdir -p $(@D)
 	$(Q)awk -f tools/pages.awk -v to=man $(PAGES) | cat $< - | scdoc > $@
 
-$(BUILD)/docs_pages.h: tools/pages.awk $(PAGES)
+$(BUILD)/docs_pages.h: tools/pages.awk $(PAGES) docs/verdicts # where pages come and go
 	$(call say,PAGES,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)awk -f tools/pages.awk -v to=c $(PAGES) > $@
+	$(Q)awk -f tools/pages.awk -v to=text $(PAGES) > $(BUILD)/docs_pages
+	$(Q){ echo "#define DOCS_PAGES_SIZE $$(wc -c < $(BUILD)/docs_pages)"; \
+		echo "static const unsigned char docs_pages[] = {"; \
+		gzip -9n < $(BUILD)/docs_pages | od -An -v -tx1 | sed 's/ / 0x/g; s/\([0-9a-f]\)\( \|$$\)/\1,\2/g'; \
+		echo "};"; } > $@
 
 $(BUILD)/user/%.o: user/%.c | $(SKELETON) $(BUILD)/docs_pages.h $(SYSROOT)
 	$(call say,CC,$<)

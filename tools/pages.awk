@@ -1,13 +1,14 @@
 #!/usr/bin/awk -f
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Turns the pages of docs/ into what the program (-v to=c) or scdoc (-v to=man) takes.
+# Turns the pages of docs/ into what the program (-v to=text) or scdoc (-v to=man) takes.
 #
-#     awk -f tools/pages.awk -v to=c docs/verdicts/*.md docs/errors.md
+#     awk -f tools/pages.awk -v to=text docs/verdicts/*.md docs/errors.md
 #
 # Of Markdown the pages have headings, paragraphs, items ("- "), blocks of code (```), code in a line (`x`), and links to
-# verdicts. For C each block becomes a line that begins with its kind: '#' heading, ' ' paragraph, '-' item, '>' line of
-# code. What a page lacks or has too much, and links that lead nowhere, are errors: exit status 1, and nothing is made.
+# verdicts. For the program each block becomes a line that begins with its kind: '#' heading, ' ' paragraph, '-' item, '>'
+# line of code; and before each page stands '@' and the verdict, or '!' and the title of an error, and '~' and its messages,
+# with tabs between them. What a page lacks or has too much, and links that lead nowhere, are errors: exit status 1, and nothing is made.
 
 BEGIN {
 	split("What happened|What the applications see|How to confirm|How to fix|How to tell it from its neighbours",
@@ -88,18 +89,17 @@ function start_section(name) {
 
 # ---- the page of error messages --------------------------------------------------------------------------------------
 
-function finish_error(found, list) {
+function finish_error(list) {
 	if (title == "")
 		return
 	while (match(messages, /`[^`]+`/)) {
-		list = list substr(messages, RSTART + 1, RLENGTH - 2) "\n"
+		list = list "\t" substr(messages, RSTART + 1, RLENGTH - 2)
 		messages = substr(messages, RSTART + RLENGTH)
-		found = 1
 	}
 	if (text !~ /(^|\n)-`/)
 		wrong("'" title "' leads to no verdict")
 	error_title[++errors] = title
-	error_list[errors] = title "\n" list
+	error_list[errors] = title list
 	error_text[errors] = text
 	title = messages = text = ""
 }
@@ -150,29 +150,14 @@ function without_markup(words, out, code) {
 	return out words
 }
 
-function as_c(words, lines, n, i, out) {
-	words = without_markup(words)
-	gsub(/\\/, "&&", words)
-	gsub(/"/, "\\\"", words)
-	n = split(words, lines, "\n")
-	for (i = 1; i < n; i++)
-		out = out "\t\"" lines[i] "\\n\"\n"
-	return out
-}
-
-function print_c(i, id) {
-	print "/* Made by tools/pages.awk of docs/: not to be edited. */"
+function print_text(i, name) {
 	for (i = 1; i < ARGC; i++) {
-		id = name_of(ARGV[i])
-		if (!(id in texts_of))
-			continue
-		gsub(/-/, "_", id)
-		printf "static const char page_%s[] =\n%s\t;\n", id, as_c(texts_of[name_of(ARGV[i])])
+		name = name_of(ARGV[i])
+		if (name in texts_of)
+			printf "@%s\n%s", name, without_markup(texts_of[name])
 	}
-	print "static const struct error_page errors[] = {"
 	for (i = 1; i <= errors; i++)
-		printf "{\n\"%s\",\n%s,\n%s},\n", error_title[i], as_c(error_list[i]), as_c(error_text[i])
-	print "};"
+		printf "!%s\n~%s\n%s", error_title[i], error_list[i], without_markup(error_text[i])
 }
 
 # In scdoc '_' and '*' are markup; code in a line is bold.
@@ -230,8 +215,8 @@ END {
 	finish_page()
 	if (failed)
 		exit 1
-	if (to == "c")
-		print_c()
+	if (to == "text")
+		print_text()
 	else
 		print_man()
 }

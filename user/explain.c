@@ -83,12 +83,12 @@ static size_t longest_within(const struct error_page *error, const char *text)
 	size_t longest = 0;
 
 	for (const char *at = error->messages; *at;) {
-		size_t len = strcspn(at, "\n");
+		size_t len = strcspn(at, "\t");
 
 		snprintf(message, sizeof(message), "%.*s", (int)len, at);
 		if (len > longest && occurs(text, message))
 			longest = len;
-		at += len + 1;
+		at += len + (at[len] == '\t');
 	}
 	return longest;
 }
@@ -176,8 +176,11 @@ int explain(const struct options *options, struct failure *why)
 {
 	const char *topic = options->topic;
 	enum verdict verdict = explain_find_verdict(topic);
-	const struct error_page *error = explain_find_error(topic);
+	const struct error_page *error;
 
+	if (pages_load())
+		return failed(why, EXIT_FAILED, "out of memory");
+	error = explain_find_error(topic);
 	if (!*topic)
 		explain_all(stdout);
 	else if (verdict != VERDICT_COUNT)

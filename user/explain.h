@@ -11,6 +11,8 @@
 #include "options.h"
 #include "pages.h"
 
+/* All but explain() itself take it that pages_load() has been called. */
+
 /*
  * The verdict that is meant: text is its name in small or capital letters, with '-' or '_'; or a
  * line of tcpwhy's, which names one with a '-'. VERDICT_COUNT: none.

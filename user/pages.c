@@ -1,13 +1,90 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "pages.h"
 
-#include "docs_pages.h" /* if page_... is missing here, docs/verdicts/ lacks that page */
+#include <string.h>
+#include <zlib.h>
 
-static const char *const pages[VERDICT_COUNT] = {
-#define VERDICT(id, name, group, meaning, remedy) [VERDICT_##id] = page_##id,
-#include "verdicts.def"
-#undef VERDICT
-};
+#include "docs_pages.h" /* made by tools/pages.awk, which tells what its lines begin with */
+
+#define ERRORS_MAX 64
+
+static char unpacked[DOCS_PAGES_SIZE + 1];
+static const char *pages[VERDICT_COUNT];
+static struct error_page errors[ERRORS_MAX];
+static size_t error_count;
+
+static int unpack(void)
+{
+	z_stream z = {
+		.next_in = (unsigned char *)docs_pages,
+		.avail_in = sizeof(docs_pages),
+		.next_out = (unsigned char *)unpacked,
+		.avail_out = DOCS_PAGES_SIZE,
+	};
+	int end = inflateInit2(&z, 16 + MAX_WBITS); /* gzip */
+
+	if (end != Z_OK)
+		return -1;
+	end = inflate(&z, Z_FINISH);
+	inflateEnd(&z);
+	return end == Z_STREAM_END ? 0 : -1;
+}
+
+/* Makes a string of the line. Returns the line that follows. */
+static char *end_line(char *line)
+{
+	line += strcspn(line, "\n");
+	*line = '\0';
+	return line + 1;
+}
+
+/* Returns where its text begins. */
+static char *start_page(char *name)
+{
+	char *text = end_line(name);
+
+	for (int v = 0; v < VERDICT_COUNT; v++)
+		if (!strcmp(verdict_text(v)->name, name))
+			pages[v] = text;
+	return text;
+}
+
+/* Likewise. */
+static char *start_error(char *title)
+{
+	char *messages = end_line(title), *text = end_line(messages);
+
+	if (error_count < ERRORS_MAX)
+		errors[error_count++] = (struct error_page){ title, messages + 1, text };
+	return text;
+}
+
+/* Each page is a string, which ends where the next one begins. */
+static void split(void)
+{
+	for (char *line = unpacked; *line;) {
+		char kind = *line;
+
+		if (kind == '@' || kind == '!')
+			*line++ = '\0';
+		if (kind == '@')
+			line = start_page(line);
+		else if (kind == '!')
+			line = start_error(line);
+		else
+			line += strcspn(line, "\n") + 1;
+	}
+}
+
+int pages_load(void)
+{
+	if (!error_count) {
+		if (unpack())
+			return -1;
+		split();
+	}
+	return 0;
+}
 
 const char *page_of(enum verdict verdict)
 {
@@ -16,5 +93,5 @@ const char *page_of(enum verdict verdict)
 
 const struct error_page *error_page(size_t i)
 {
-	return i < sizeof(errors) / sizeof(errors[0]) ? &errors[i] : NULL;
+	return i < error_count ? &errors[i] : NULL;
 }

@@ -76,7 +76,7 @@ faulty() {
 	cp -r "$TOP/docs" "$BATS_TEST_TMPDIR/docs"
 	sed -i "$2" "$BATS_TEST_TMPDIR/docs/$1"
 	cd "$BATS_TEST_TMPDIR"
-	run --separate-stderr awk -f "$TOP/tools/pages.awk" -v to=c docs/verdicts/*.md docs/errors.md
+	run --separate-stderr awk -f "$TOP/tools/pages.awk" -v to=text docs/verdicts/*.md docs/errors.md
 	assert_failure 1
 	assert_output ""
 	assert_equal "$(head -1 <<<"$stderr" | sed -E 's/:[0-9]+:/:N:/')" "$3"
