@@ -5,6 +5,7 @@
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
+.SECONDARY:
 .DEFAULT_GOAL := all
 
 VERSION := 0.1
@@ -53,6 +54,7 @@ LDLIBS := -Wl,--wrap=btf__load_vmlinux_btf -lbpf -lelf -lz -ljson-c # user/kerne
 USER_SOURCES := $(wildcard user/*.c)
 USER_OBJECTS := $(USER_SOURCES:user/%.c=$(BUILD)/user/%.o)
 SKELETON := $(BUILD)/tcpwhy.skel.h
+PAGES := $(sort $(wildcard docs/verdicts/*.md)) docs/errors.md
 BATS := bats
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
 BENCH_PROGRAMS := $(addprefix $(BUILD)/bench/,traffic hold storm empty)
@@ -73,10 +75,11 @@ demo: setup-demo ## cause some deaths in a network namespace, and see them named
 	$(Q)$(MAKE) --no-print-directory tcpwhy
 	$(Q)tools/demo.sh
 
-install: setup-install ## install to $(DESTDIR)$(PREFIX), with the man page
-	$(Q)$(MAKE) --no-print-directory $(PROGRAM) $(BUILD)/tcpwhy.8
+install: setup-install ## install to $(DESTDIR)$(PREFIX), with the man pages
+	$(Q)$(MAKE) --no-print-directory $(PROGRAM) $(BUILD)/tcpwhy.8 $(BUILD)/tcpwhy-verdicts.7
 	$(Q)install -D -s --strip-program=$(STRIP) -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/tcpwhy
 	$(Q)install -D -m 644 $(BUILD)/tcpwhy.8 $(DESTDIR)$(PREFIX)/share/man/man8/tcpwhy.8
+	$(Q)install -D -m 644 $(BUILD)/tcpwhy-verdicts.7 $(DESTDIR)$(PREFIX)/share/man/man7/tcpwhy-verdicts.7
 
 PREFIX ?= /usr/local
 
@@ -93,7 +96,7 @@ test-storm: setup-test ## connections die as fast as the machine can let them (p
 	$(Q)$(MAKE) --no-print-directory tcpwhy $(BENCH_PROGRAMS)
 	$(Q)tests/run.sh tests/slow/storm.bats
 
-test-real: setup-real ## haproxy, MariaDB, nginx, redis, Go, curl
+test-real: setup-real ## haproxy, MariaDB, nginx, redis, Go, curl, Java, Node
 	$(Q)$(MAKE) --no-print-directory tcpwhy
 	$(Q)tests/run.sh real
 
@@ -152,6 +155,17 @@ $(BUILD)/tcpwhy.8: user/tcpwhy.8.scd
 	$(Q)mkdir -p $(@D)
 	$(Q)scdoc < $< > $@
 
+$(BUILD)/tcpwhy-verdicts.7: user/tcpwhy-verdicts.7.scd tools/pages.awk $(PAGES)
+	$(call say,MAN,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)awk -f tools/pages.awk -v to=man $(PAGES) | cat $< - | scdoc > $@
+
+$(BUILD)/pages.gz: tools/pages.awk $(PAGES) docs/verdicts # where pages come and go
+	$(call say,PAGES,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)awk -f tools/pages.awk -v to=text $(PAGES) > $(BUILD)/pages
+	$(Q)gzip -9nc $(BUILD)/pages > $@
+
 $(BUILD)/user/%.o: user/%.c | $(SKELETON) $(SYSROOT)
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
@@ -162,12 +176,12 @@ $(SYSROOT): tools/sysroot
 	$(Q)mkdir -p $(@D)
 	$(Q)tools/sysroot $(DEBIAN_ARCH) $@
 
-$(BUILD)/tcpwhy.bpf.o: bpf/tcpwhy.bpf.c
+# For kernels with BTF of their own, and for the others: bpf/read.h.
+$(BUILD)/typed.bpf.o: bpf/tcpwhy.bpf.c
 	$(call say,BPF,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -MD -MP -c -o $@ $<
 
-# The same for kernels without BTF of their own: bpf/read.h.
 $(BUILD)/probes.bpf.o: bpf/tcpwhy.bpf.c
 	$(call say,BPF,$@)
 	$(Q)mkdir -p $(@D)
@@ -176,20 +190,23 @@ $(BUILD)/probes.bpf.o: bpf/tcpwhy.bpf.c
 $(BUILD)/%.linked.o: $(BUILD)/%.bpf.o
 	$(Q)$(BPFTOOL) gen object $@ $<
 
-$(SKELETON): $(BUILD)/tcpwhy.linked.o
-	$(call say,SKEL,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name tcpwhy > $@
-
-# One skeleton is used for both: all but the object itself must be the same in both.
-$(BUILD)/probes.gz: $(BUILD)/probes.linked.o $(SKELETON)
+$(BUILD)/%.gz: $(BUILD)/%.linked.o
 	$(call say,GZIP,$@)
-	$(Q)$(BPFTOOL) gen skeleton $< name tcpwhy > $(@:.gz=.skel.h)
-	$(Q)for skeleton in $(SKELETON) $(@:.gz=.skel.h); do sed '/__elf_bytes(size_t/,$$d' $$skeleton > $$skeleton.head; done
-	$(Q)diff $(SKELETON).head $(@:.gz=.skel.h).head
 	$(Q)gzip -9nc $< > $@
 
-$(BUILD)/user/probes_object.o: USER_CFLAGS += -DPROBES_GZ='"$(BUILD)/probes.gz"'
-$(BUILD)/user/probes_object.o: $(BUILD)/probes.gz
+# The skeleton without the object, which user/packed.c has.
+$(BUILD)/%.skel.h: $(BUILD)/%.linked.o
+	$(Q)$(BPFTOOL) gen skeleton $< name tcpwhy | sed -e '/^static inline const void \*tcpwhy__elf_bytes(size_t \*sz)$$/,/^}/d' \
+		-e 's/^static inline \(const void \*tcpwhy__elf_bytes\)/\1/' > $@
+
+# One skeleton is used for both objects, so it must be the same for both.
+$(SKELETON): $(BUILD)/typed.skel.h $(BUILD)/probes.skel.h
+	$(call say,SKEL,$@)
+	$(Q)diff $^
+	$(Q)cp $< $@
+
+$(BUILD)/user/packed.o: USER_CFLAGS += -DPACKED_IN='"$(BUILD)"'
+$(BUILD)/user/packed.o: $(addprefix $(BUILD)/,typed.gz probes.gz pages.gz)
 
 $(BUILD)/tests/%: tests/unit/%.c $(filter-out $(BUILD)/user/main.o,$(USER_OBJECTS))
 	$(call say,TEST,$@)

@@ -13,8 +13,8 @@ install=scdoc
 demo='iproute2 nftables python3'
 test='bats bats-assert bats-support libcmocka-dev iproute2 jq nftables procps util-linux python3 python3-jsonschema python3-prometheus-client redis-server
 strace tmux shellcheck clang-format codespell'
-real='bats bats-assert bats-support curl golang-github-go-sql-driver-mysql-dev golang-go haproxy hping3 iproute2
-mariadb-client mariadb-server nftables nginx-light procps python3 redis-server redis-tools util-linux'
+real='bats bats-assert bats-support curl default-jdk-headless golang-github-go-sql-driver-mysql-dev golang-go haproxy hping3 iproute2
+mariadb-client mariadb-server nftables nginx-light nodejs procps python3 redis-server redis-tools util-linux'
 bench='iproute2 python3 libbpf-tools bpftrace bpfcc-tools util-linux coreutils' # coreutils: stdbuf
 vm='busybox-static cpio kmod qemu-system-x86 xz-utils zstd' # virtiofsd comes with qemu-system-common
 # To build for arm64, and to run it in qemu. If this machine is one, its own compiler will do, and the guest has its root.

@@ -20,7 +20,7 @@
 #include "kernel_btf.h"
 #include "ladder.h"
 #include "netns.h"
-#include "probes_object.h"
+#include "packed.h"
 #include "procfs.h"
 #include "tcpwhy.skel.h"
 
@@ -189,33 +189,31 @@ static const char *btf_to_name(const struct capture *c)
 	return kernel_is_admin() ? NULL : c->kernel.btf_file;
 }
 
-/* 0 or -errno. */
-static int open_probes(struct bpf_object_skeleton *skeleton,
-		       const struct bpf_object_open_opts *opts)
-{
-	const void *other = skeleton->data;
-	void *object = probes_object(&skeleton->data_sz);
-	int err;
+/* The skeleton asks for it, once. */
+static enum packed wanted_object;
 
-	if (!object)
-		return -ENOMEM;
-	skeleton->data = object;
-	err = bpf_object__open_skeleton(skeleton, opts);
-	skeleton->data = (void *)other;
-	free(object);
-	return err;
+const void *tcpwhy__elf_bytes(size_t *size)
+{
+	return unpack(wanted_object, size);
 }
 
 /* 0 or -errno. */
 static int open_object(struct capture *c)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = btf_to_name(c));
+	struct bpf_object_skeleton *skeleton;
+	int err = -ENOMEM;
 
+	wanted_object = has_iterators(c) ? PACKED_TYPED : PACKED_PROBES;
 	c->skel = calloc(1, sizeof(*c->skel));
 	if (!c->skel || tcpwhy__create_skeleton(c->skel))
-		return -ENOMEM;
-	return has_iterators(c) ? bpf_object__open_skeleton(c->skel->skeleton, &opts)
-				: open_probes(c->skel->skeleton, &opts);
+		return err;
+	skeleton = c->skel->skeleton;
+	if (skeleton->data)
+		err = bpf_object__open_skeleton(skeleton, &opts);
+	free((void *)skeleton->data);
+	skeleton->data = NULL;
+	return err;
 }
 
 static int open_skeleton(struct capture *c, const struct capture_settings *settings,

@@ -79,6 +79,7 @@ void check_collect(struct check *c, const struct options *options)
 	c->without = options->without;
 	kernel_privileges(c->privileges);
 	kernel_survey(&c->kernel, options->without, c->needs);
+	host_collect(&c->host);
 	if (!check_failure(c))
 		try_all_programs(c);
 }

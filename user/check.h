@@ -10,6 +10,7 @@
 #include <sys/types.h>
 #include <sys/utsname.h>
 
+#include "check_sysctl.h"
 #include "kernel.h"
 #include "ladder.h"
 #include "options.h"
@@ -43,6 +44,7 @@ struct check {
 	struct kernel kernel;
 	uint32_t without; /* features that were masked: --without */
 	struct trial trials[TRIAL_COUNT];
+	struct host host;
 };
 
 /* Tries everything; takes a second or so, several where all is slow. */

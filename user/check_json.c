@@ -165,6 +165,31 @@ static struct json_object *verdicts_json(const struct kernel *k)
 	return list;
 }
 
+static struct json_object *sysctls_json(const struct host *h)
+{
+	static const char *const implications[] = {
+		[NOT_IMPLICATED] = "not_implicated",
+		[NEAR_ITS_LIMIT] = "near_its_limit",
+		[IMPLICATED] = "implicated",
+		[NOT_KNOWN] = "not_known",
+	};
+	struct json_object *list = json_object_new_array();
+
+	for (int s = 0; s < SYSCTL_COUNT; s++) {
+		struct json_object *one = json_object_new_object();
+		struct finding f;
+
+		sysctl_judge(&f, h, s);
+		add(one, "name", string(sysctl_name(s)));
+		add(one, "value", *h->value[s] ? string(h->value[s]) : NULL);
+		add(one, "implication", string(implications[f.implication]));
+		add(one, "why", string(f.why));
+		add(one, "advice", string(f.advice));
+		json_object_array_add(list, one);
+	}
+	return list;
+}
+
 int check_json(FILE *out, const struct check *c)
 {
 	const int flags = JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE;
@@ -183,6 +208,7 @@ int check_json(FILE *out, const struct check *c)
 	add(o, "features", features_json(c));
 	add(o, "hooks", hooks_json(c));
 	add(o, "verdicts", verdicts_json(&c->kernel));
+	add(o, "sysctls", sysctls_json(&c->host));
 	text = json_object_to_json_string_ext(o, flags);
 	if (text)
 		fprintf(out, "%s\n", text);

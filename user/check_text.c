@@ -252,6 +252,37 @@ static void text_verdicts_of(FILE *out, const struct check *c, bool verbose)
 		text_not_read(out, k, reach);
 }
 
+/* ---- sysctls ----------------------------------------------------------------------------- */
+
+static const struct {
+	const char *head, *color;
+} implications[] = {
+	[NOT_IMPLICATED] = { "not implicated", NULL },
+	[NEAR_ITS_LIMIT] = { "near its limit", YELLOW },
+	[IMPLICATED] = { "implicated", RED },
+	[NOT_KNOWN] = { "not known", YELLOW },
+};
+
+static void text_sysctl(FILE *out, const struct host *h, enum sysctl sysctl)
+{
+	const char *value = *h->value[sysctl] ? h->value[sysctl] : "?";
+	char head[128], words[FINDING_SIZE + 256];
+	struct finding f;
+
+	sysctl_judge(&f, h, sysctl);
+	snprintf(head, sizeof(head), "%s = %s", sysctl_name(sysctl), value);
+	snprintf(words, sizeof(words), "%s: %s; %s", implications[f.implication].head, f.why,
+		 f.advice);
+	item(out, INDENT, implications[f.implication].color, head, words);
+}
+
+static void text_sysctls(FILE *out, const struct check *c)
+{
+	heading(out, "sysctls, and whether what this host has counted since boot implicates them");
+	for (int s = 0; s < SYSCTL_COUNT; s++)
+		text_sysctl(out, &c->host, s);
+}
+
 /* ---- all of it --------------------------------------------------------------------------- */
 
 static void text_failures(FILE *out, const struct check *c)
@@ -263,6 +294,19 @@ static void text_failures(FILE *out, const struct check *c)
 			item(out, 0, RED, head, c->needs[need].why.text);
 	if (c->trials[TRIAL_PLAIN].tried)
 		item(out, 0, RED, head, c->trials[TRIAL_PLAIN].why.text);
+}
+
+/* Those of which something must be done, if any. */
+static void text_implicated(FILE *out, const struct host *h)
+{
+	struct finding f;
+
+	for (int s = 0; s < SYSCTL_COUNT; s++) {
+		sysctl_judge(&f, h, s);
+		if (f.implication == IMPLICATED || f.implication == NEAR_ITS_LIMIT)
+			fprintf(out, "%s is %s, see above\n", sysctl_name(s),
+				implications[f.implication].head);
+	}
 }
 
 static void text_result(FILE *out, const struct check *c)
@@ -281,6 +325,7 @@ static void text_result(FILE *out, const struct check *c)
 	for (int kind = TRIAL_ALL + 1; kind < TRIAL_COUNT; kind++)
 		if (c->trials[kind].tried && !c->trials[kind].taken)
 			fprintf(out, "it does not work with %s\n", trial_options(kind));
+	text_implicated(out, &c->host);
 }
 
 void check_text(FILE *out, const struct check *c, bool verbose)
@@ -291,5 +336,6 @@ void check_text(FILE *out, const struct check *c, bool verbose)
 	text_features(out, c);
 	text_hooks(out, c);
 	text_verdicts_of(out, c, verbose);
+	text_sysctls(out, c);
 	text_result(out, c);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "check.h"
+#include "explain.h"
 #include "kernel_btf.h"
 #include "options.h"
 #include "render_text.h"
@@ -22,6 +23,7 @@ static int (*const commands[])(const struct options *options, struct failure *wh
 	[COMMAND_WATCH] = watch,
 	[COMMAND_VERDICTS] = show_verdicts,
 	[COMMAND_CHECK] = check,
+	[COMMAND_EXPLAIN] = explain,
 };
 
 int main(int argc, char **argv)

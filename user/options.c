@@ -38,6 +38,10 @@ static const char doc[] =
 	"With check: says what tcpwhy can tell on this kernel, and what is missing; exit status "
 	"as tcpwhy would have it.\n"
 	"\n"
+	"With explain: tells all about a VERDICT, or to which verdicts an error MESSAGE may lead, "
+	"such as 'connection reset by peer' or a line of a log. Without either it lists what it "
+	"knows.\n"
+	"\n"
 	"Examples:\n"
 	"  tcpwhy                 every death on this host that was not orderly\n"
 	"  tcpwhy -P 3306         only connections from or to port 3306\n"
@@ -48,6 +52,10 @@ static const char doc[] =
 	"                         what becomes of the connections of this command\n"
 	"  tcpwhy 1 60            counters, each second for a minute\n"
 	"  tcpwhy check           does it work here, and which verdicts are weaker\n"
+	"  tcpwhy explain unread-data\n"
+	"                         what happened, what both ends see, how to confirm and to fix it\n"
+	"  tcpwhy explain 'write: broken pipe'\n"
+	"                         which verdicts this may be, and how to tell which\n"
 	"  tcpwhy --verdicts      what the verdicts mean, and what to do about them";
 
 enum {
@@ -147,6 +155,7 @@ static const struct {
 	enum command command;
 } subcommands[] = {
 	{ "check", COMMAND_CHECK },
+	{ "explain", COMMAND_EXPLAIN },
 };
 
 struct parse {
@@ -249,11 +258,26 @@ static bool parse_subcommand(struct parse *p, const char *text)
 	return false;
 }
 
+/* A message need not be quoted: its words are put together again. */
+static int parse_topic(struct parse *p, const char *text)
+{
+	char *topic = p->options->topic;
+	size_t len = strlen(topic), room = TOPIC_SIZE - len;
+
+	if (snprintf(topic + len, room, "%s%s", len ? " " : "", text) >= (int)room)
+		return failed(p->why, EXIT_USAGE,
+			      "the message is longer than %d bytes: give the part with the error",
+			      TOPIC_SIZE - 1);
+	return 0;
+}
+
 static int parse_positional(struct parse *p, const char *text, unsigned int position)
 {
 	if (p->options->command == COMMAND_VERDICTS)
 		return failed(p->why, EXIT_USAGE, "too many arguments: '%s' besides --verdicts",
 			      text);
+	if (p->options->command == COMMAND_EXPLAIN)
+		return parse_topic(p, text);
 	if (p->subcommand)
 		return failed(p->why, EXIT_USAGE, "too many arguments: '%s' follows %s", text,
 			      p->subcommand);
@@ -283,6 +307,8 @@ static int check_subcommand(struct parse *p)
 	const struct argp_option *option = p->watch_option;
 	const char *name = p->subcommand;
 
+	if (p->options->format == FORMAT_JSON && p->options->command != COMMAND_CHECK)
+		return failed(p->why, EXIT_USAGE, "--json is not for %s", name);
 	if (p->options->cmd)
 		return failed(p->why, EXIT_USAGE,
 			      "%s and a command exclude each other: nothing is watched", name);
@@ -503,7 +529,8 @@ int options_parse(struct options *options, int argc, char **argv, struct failure
 	static const struct argp argp = {
 		.options = described,
 		.parser = parse_one,
-		.args_doc = "[INTERVAL [COUNT]]\n[INTERVAL] -- COMMAND [ARGUMENT...]\ncheck",
+		.args_doc = "[INTERVAL [COUNT]]\n[INTERVAL] -- COMMAND [ARGUMENT...]\ncheck\n"
+			    "explain [VERDICT|MESSAGE]",
 		.doc = doc,
 	};
 	struct parse p = { .options = options, .why = why };

@@ -16,6 +16,7 @@ enum command {
 	COMMAND_WATCH,    /* the default */
 	COMMAND_VERDICTS, /* --verdicts: print the table */
 	COMMAND_CHECK,    /* check: what can be told on this kernel */
+	COMMAND_EXPLAIN,  /* explain: what a verdict or an error message means */
 };
 
 enum format {
@@ -23,6 +24,8 @@ enum format {
 	FORMAT_JSON, /* JSON Lines */
 	FORMAT_OPENMETRICS,
 };
+
+#define TOPIC_SIZE 4096
 
 struct options {
 	enum command command;
@@ -44,6 +47,9 @@ struct options {
 	uint64_t interval_ns;  /* INTERVAL, 0 = a line for each death */
 	uint64_t limit;        /* --limit: lines of a verdict in a second, 0 = all */
 	uint64_t count;        /* COUNT of intervals, 0 = without end */
+
+	/* of explain: its arguments with blanks between them, "" = none */
+	char topic[TOPIC_SIZE];
 };
 
 /*

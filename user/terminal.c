@@ -65,7 +65,12 @@ int terminal_width(FILE *out)
 
 int terminal_wrap(FILE *out, const char *words, int column, int indent)
 {
-	int width = terminal_width(out), further = 0;
+	return terminal_wrap_to(out, words, column, indent, terminal_width(out));
+}
+
+int terminal_wrap_to(FILE *out, const char *words, int column, int indent, int width)
+{
+	int further = 0;
 
 	if (!width) {
 		fputs(words, out);

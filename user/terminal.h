@@ -31,4 +31,7 @@ int terminal_width(FILE *out);
  */
 int terminal_wrap(FILE *out, const char *words, int column, int indent);
 
+/* The same to a width of columns, whatever is written to; 0: as they are. */
+int terminal_wrap_to(FILE *out, const char *words, int column, int indent, int width);
+
 #endif

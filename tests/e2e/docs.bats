@@ -43,12 +43,59 @@ load lib
 		grep -q "^tcpwhy $subcommand " "$TOP/README.md" || fail "the README lacks $subcommand"
 		grep -qF "*tcpwhy* *$subcommand*" "$TOP/user/tcpwhy.8.scd" || fail "the man page lacks $subcommand"
 	done
-	assert_equal "${subcommand-}" check
+	assert_equal "${subcommand-}" explain
 	for field in $("$TCPWHY" check --json | sed -nE 's/^  "([a-z_]+)":.*/\1/p'); do
 		[[ $field == version ]] || grep -q "_${field}_" "$TOP/user/tcpwhy.8.scd" || fail "the man page lacks $field"
 	done
 	run grep -c '"const": 1$' "$TOP/user/check.schema.json"
 	assert_output 1
+}
+
+@test "the index of docs/ has the program's verdicts and every error message" {
+	assert_equal "$(sed -n '/^<!-- index -->$/,/^<!-- end -->$/ { /^<!--/!p }' "$TOP/docs/README.md")" \
+		"$("$TOP/tools/docs-index.sh")"
+	assert_equal "$(cd "$TOP/docs/verdicts" && ls)" \
+		"$("$TCPWHY" --verdicts | awk '/^  [a-z]/ { print $1 ".md" }' | LC_ALL=C sort)"
+}
+
+@test "tcpwhy-verdicts(7) can be made, and has every verdict and every error message" {
+	awk -f "$TOP/tools/pages.awk" -v to=man "$TOP"/docs/verdicts/*.md "$TOP/docs/errors.md" |
+		cat "$TOP/user/tcpwhy-verdicts.7.scd" - >"$BATS_TEST_TMPDIR/scd"
+	run scdoc <"$BATS_TEST_TMPDIR/scd"
+	assert_success
+	for name in $("$TCPWHY" --verdicts | awk '/^  [a-z]/ { print $1 }'); do
+		assert_line ".SS $name"
+	done
+	while read -r title; do
+		assert_line ".SS $title"
+	done < <(sed -n 's/^## //p' "$TOP/docs/errors.md")
+}
+
+# faulty FILE EXPRESSION SAID : with a page changed by sed no program is made, and it is said why, of line N
+faulty() {
+	cp -r "$TOP/docs" "$BATS_TEST_TMPDIR/docs"
+	sed -i "$2" "$BATS_TEST_TMPDIR/docs/$1"
+	cd "$BATS_TEST_TMPDIR"
+	run --separate-stderr awk -f "$TOP/tools/pages.awk" -v to=text docs/verdicts/*.md docs/errors.md
+	assert_failure 1
+	assert_output ""
+	assert_equal "$(head -1 <<<"$stderr" | sed -E 's/:[0-9]+:/:N:/')" "$3"
+	rm -r docs
+}
+
+@test "a page with a fault is named" {
+	faulty verdicts/refused.md '/^## How to fix/d' \
+		"docs/verdicts/refused.md:N: section 'How to tell it from its neighbours' seen, 'How to fix' expected"
+	faulty verdicts/refused.md '/^## How to tell/,$d' \
+		"docs/verdicts/refused.md:end: no section 'How to tell it from its neighbours' in refused.md"
+	faulty verdicts/refused.md '/^## How to fix/,/^## /{//!d}' \
+		"docs/verdicts/refused.md:end: a section of refused.md is empty"
+	faulty verdicts/refused.md 's/(backlog-reset.md)/(backlog.md)/' \
+		"docs/verdicts/refused.md:N: the link to 'backlog.md' does not lead to a verdict 'backlog-reset'"
+	faulty verdicts/unknown.md 's/^# unknown/# other/' \
+		"docs/verdicts/unknown.md:N: '# unknown' expected"
+	faulty errors.md '/^- .*verdicts.protocol-error.md/d' \
+		"docs/errors.md:N: 'protocol error' leads to no verdict"
 }
 
 @test "the binary needs no shared object" {

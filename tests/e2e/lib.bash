@@ -234,3 +234,15 @@ tell() {
 	read -r -t $((60 * ${TEST_SLOWDOWN:-1})) answer <&"$out"
 	assert_equal "$*: $answer" "$*: ok"
 }
+
+# assert_said_on_pages CLIENT... : what the client of says.py says of each death is on the page of the verdict, and leads to it
+assert_said_on_pages() {
+	local verdict said n=0
+	while IFS=$'\t' read -r verdict said; do
+		n=$((n + 1))
+		[ "$said" != - ] || continue
+		grep '`' "$TOP/docs/verdicts/$verdict.md" | grep -qF "$said" || fail "the page of $verdict lacks: $said"
+		"$TCPWHY" explain "$said" | grep -q "^  - $verdict:" || fail "'$said' does not lead to $verdict"
+	done < <(in_netns $PYTHON "$TOP/tests/e2e/says.py" "$@")
+	assert_equal "$n deaths" "10 deaths"
+}

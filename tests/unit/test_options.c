@@ -60,6 +60,7 @@ struct expected {
 	uint64_t duration_ns, interval_ns, count;
 	bool limited; /* else the default is expected */
 	uint64_t limit;
+	const char *topic;
 };
 
 static const struct good {
@@ -127,6 +128,12 @@ static const struct good {
 	  { .command = COMMAND_CHECK, .json = true, .verbose = true } },
 	{ { "--without", "reset-reason", "check", "--color=never" },
 	  { .command = COMMAND_CHECK, .without = BIT(reset_reason), .color = COLOR_NEVER } },
+	{ { "explain" }, { .command = COMMAND_EXPLAIN } },
+	{ { "explain", "refused" }, { .command = COMMAND_EXPLAIN, .topic = "refused" } },
+	{ { "explain", "read: connection reset" },
+	  { .command = COMMAND_EXPLAIN, .topic = "read: connection reset" } },
+	{ { "--color", "explain", "broken", "pipe", "1" },
+	  { .command = COMMAND_EXPLAIN, .topic = "broken pipe 1", .color = COLOR_ALWAYS } },
 };
 
 static int differs(const char *what, uint64_t seen, uint64_t expected)
@@ -169,7 +176,8 @@ static int options_differ(const struct options *seen, const struct expected *exp
 	       differs("duration_ns", seen->duration_ns, expected->duration_ns) +
 	       differs("interval_ns", seen->interval_ns, expected->interval_ns) +
 	       differs("count", seen->count, expected->count) +
-	       differs("limit", seen->limit, expected->limited ? expected->limit : DEFAULT_LIMIT);
+	       differs("limit", seen->limit, expected->limited ? expected->limit : DEFAULT_LIMIT) +
+	       text_differs("topic", seen->topic, expected->topic);
 }
 
 static void expect_options(const char *const *args, const struct expected *expected)
@@ -348,6 +356,11 @@ static const struct bad {
 	{ { "check", "--verdicts" }, EXIT_USAGE, "'check' besides --verdicts" },
 	{ { "--verdicts", "1" }, EXIT_USAGE, "'1' besides --verdicts" },
 	{ { "check", "--", "ls" }, EXIT_USAGE, "check and a command exclude each other" },
+	{ { "explain", "refused", "-p", "1" }, EXIT_USAGE, "-p is not for explain" },
+	{ { "explain", "--verdict", "refused" }, EXIT_USAGE, "--verdict is not for explain" },
+	{ { "explain", "--json" }, EXIT_USAGE, "--json is not for explain" },
+	{ { "explain", "refused", "--", "ls" }, EXIT_USAGE, "explain and a command exclude" },
+	{ { "1", "explain" }, EXIT_USAGE, "count 'explain'" },
 	{ { "-P", "80x", "-p", "x" }, EXIT_USAGE, "port '80x'" }, /* the first is told */
 };
 
@@ -396,6 +409,23 @@ static void endless_argument_is_cut(void **state)
 	(void)state;
 	memset(digits, '9', sizeof(digits) - 1);
 	expect_failure(args, EXIT_USAGE, "bad port '999999");
+}
+
+/* It is not cut: what decides might be at its end. */
+static void endless_message_is_refused(void **state)
+{
+	static char words[TOPIC_SIZE + 1];
+	const char *args[MAX_ARGS] = { "explain", words };
+	struct expected expected = { .command = COMMAND_EXPLAIN, .topic = words };
+
+	(void)state;
+	memset(words, 'x', TOPIC_SIZE - 1);
+	expect_options(args, &expected);
+	words[TOPIC_SIZE - 1] = 'x';
+	expect_failure(args, EXIT_USAGE, "longer than 4095 bytes");
+	words[TOPIC_SIZE - 2] = '\0';
+	args[2] = "y";
+	expect_failure(args, EXIT_USAGE, "longer than 4095 bytes");
 }
 
 /* ---- those that end the process ---------------------------------------------------------- */
@@ -477,6 +507,7 @@ int main(void)
 		cmocka_unit_test(bad_ones_are_quoted),
 		cmocka_unit_test(pid_of_a_process_that_has_ended),
 		cmocka_unit_test(endless_argument_is_cut),
+		cmocka_unit_test(endless_message_is_refused),
 		cmocka_unit_test(unknown_options_are_reported_on_stderr),
 		cmocka_unit_test(help_and_version_are_for_stdout),
 	};

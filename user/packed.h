@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What is in the binary compressed, as gzip makes it, since it is large: the BPF objects and the
+ * pages of docs/. The Makefile makes each FILE of $(PACKED_IN).
+ */
+#ifndef TCPWHY_PACKED_H
+#define TCPWHY_PACKED_H
+
+#include <stddef.h>
+
+enum packed {
+	PACKED_TYPED,  /* the BPF programs for kernels with BTF of their own */
+	PACKED_PROBES, /* for the others: bpf/read.h, PROBES_ONLY */
+	PACKED_PAGES,  /* what tools/pages.awk has made of docs/ */
+};
+
+/*
+ * Unpacked, with a zero byte behind it that is not counted; to be freed with free(). NULL: out of
+ * memory.
+ */
+void *unpack(enum packed what, size_t *size);
+
+#endif
