@@ -71,6 +71,10 @@ stop_tcpwhy() {
 	assert_equal "exit status $status: $(cat "$ERR")" "exit status 0: $(cat "$ERR")"
 }
 
+# Said to those who have no CAP_SYS_RESOURCE, by kernels before 5.11. Then what it advises must do.
+# shellcheck disable=SC2034 # tests use it
+WANTS_LOCKED_MEMORY='BPF maps count as locked memory before Linux 5\.11, and .* allowed: raise that \(ulimit -l unlimited\), or '
+
 # What the kernel did not show, tcpwhy cannot count. It runs no program that it has interrupted itself, which tcpwhy says;
 # and it may hide events, which the referee tells. A test that fails then is tried again, twice at most.
 try_again_if_missed() {
