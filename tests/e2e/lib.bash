@@ -27,6 +27,11 @@ in_netns() {
 	ip netns exec "$NETNS" "$@"
 }
 
+need_mptcp() {
+	in_netns $PYTHON -c 'import socket; socket.socket(proto=socket.IPPROTO_MPTCP)' 2>/dev/null ||
+		skip "this kernel has no MPTCP"
+}
+
 is_quiet() {
 	[ -z "$(ip netns exec "$1" ss -Htan state connected exclude time-wait exclude syn-recv)" ]
 }
