@@ -281,10 +281,16 @@ static __always_inline __u32 requests_under_way(const struct sock *sk)
 	return BPF_CORE_READ(icsk, icsk_accept_queue.qlen.counter);
 }
 
-/* inet_csk_reqsk_queue_is_full() */
+/* inet_csk_reqsk_queue_is_full() before 6.14 */
 static __always_inline bool requests_are_many(const struct sock *sk)
 {
 	return requests_under_way(sk) >= BPF_CORE_READ(sk, sk_max_ack_backlog);
+}
+
+/* Since then, and in stable kernels, these are not too many: settle_doubts(). */
+static __always_inline bool requests_are_as_many(const struct sock *sk)
+{
+	return requests_under_way(sk) == BPF_CORE_READ(sk, sk_max_ack_backlog);
 }
 
 /*
