@@ -215,7 +215,7 @@ lost() {
 # same has been looked at before.
 skip_if_weaker() {
 	local weaker
-	weaker=$("$TCPWHY" check --json ${TEST_WITHOUT:+--without "$TEST_WITHOUT"} | $PYTHON -c '
+	weaker=$("$TCPWHY" check --json ${TEST_WITHOUT:+--without "$TEST_WITHOUT"} ${TEST_BTF:+--btf "$TEST_BTF"} | $PYTHON -c '
 import json, sys
 print(*(hook["what"] + ": " + hook["weaker"] for hook in json.load(sys.stdin)["hooks"]
         if hook["name"] == sys.argv[1] and hook["weaker"]))' "$1")

@@ -151,7 +151,7 @@ def main():
         for verdict in verdicts:
             causes[verdict].append(name)
     directories = [one for one in pathlib.Path(sys.argv[1]).iterdir() if one.is_dir()]
-    kernels = sorted((Kernel(one) for one in directories), key=lambda one: [int(part) for part in one.release.split(".")])
+    kernels = sorted(map(Kernel, directories), key=lambda one: ([int(part) for part in re.findall(r"\d+", one.release)], one.release))
     verdicts = sorted({name for one in kernels for name in one.reach} | causes.keys())
 
     print("<!-- SPDX-License-Identifier: GPL-2.0-only -->")
