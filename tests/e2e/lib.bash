@@ -224,17 +224,6 @@ lost() {
 	sed -n 's/^tcpwhy: in .* \([0-9]*\) records lost$/\1/p' "$ERR"
 }
 
-# skip_if_weaker HOOK : where tcpwhy check says that with this kernel it cannot tell as much, and why. What it tells all the
-# same has been looked at before.
-skip_if_weaker() {
-	local weaker
-	weaker=$("$TCPWHY" check --json ${TEST_WITHOUT:+--without "$TEST_WITHOUT"} ${TEST_BTF:+--btf "$TEST_BTF"} | $PYTHON -c '
-import json, sys
-print(*(hook["what"] + ": " + hook["weaker"] for hook in json.load(sys.stdin)["hooks"]
-        if hook["name"] == sys.argv[1] and hook["weaker"]))' "$1")
-	[ -z "$weaker" ] || skip "$weaker"
-}
-
 # ---- peers ---------------------------------------------------------------------------------------
 
 peers() {
