@@ -35,7 +35,10 @@ struct listener {
 	__u32 reported;       /* of these */
 	__u32 hooked[QUEUES]; /* SYNs that on_syn() saw dropped */
 	__u32 hooked_reported[QUEUES];
-	__u32 cookies; /* ts_recent_stamp at the last look */
+	__u32 doubtful; /* SYNs that on_syn() saw and may have been dropped: settle_doubts() */
+	__u32 settled;  /* of these: it is known, or no longer asked */
+	__u32 left;     /* and those that the last look left */
+	__u32 cookies;  /* ts_recent_stamp at the last look */
 	__u16 lport;
 	__u8 syn_full; /* the SYN queue was full at the last look */
 	__u8 holder;   /* enum holder */
@@ -406,11 +409,38 @@ static __always_inline void report_hooked(const struct sock *sk, struct listener
 	l->hooked_reported[queue] += n;
 }
 
+/*
+ * SYNs that found just as many handshakes under way as the limit: before 6.14 they are dropped,
+ * since then, and in stable kernels that took this over, let in. Which kernel this is, sk_drops
+ * tells: where it has grown without another reason, they were dropped. It grows after on_syn(), so
+ * those of which it does not tell are left to the next look, once.
+ */
+static __always_inline void settle_doubts(const struct sock *sk, struct listener *l)
+{
+	__u32 drops = BPF_CORE_READ(sk, sk_drops.counter) - l->base;
+	__u32 hooked = l->hooked[ACCEPT_QUEUE] + l->hooked[SYN_QUEUE];
+	__u32 reported = l->hooked_reported[ACCEPT_QUEUE] + l->hooked_reported[SYN_QUEUE];
+	__u32 doubts = l->doubtful - l->settled, dropped, given_up;
+	__s32 unexplained = drops - hooked;
+
+	if (!doubts) {
+		if (unexplained > 0 || hooked == reported) /* other segments, and none under way */
+			l->base += unexplained;
+		return;
+	}
+	dropped = unexplained < 0 ? 0 : (__u32)unexplained < doubts ? (__u32)unexplained : doubts;
+	given_up = l->left < dropped ? 0 : l->left - dropped;
+	__sync_fetch_and_add(&l->hooked[SYN_QUEUE], dropped);
+	l->settled += dropped + given_up;
+	l->left = doubts - dropped - given_up;
+}
+
 static __always_inline void look_at_listener(const struct sock *sk, struct listener *l, bool last)
 {
 	__u64 now = bpf_ktime_get_ns();
 
 	if (hook_syns) {
+		settle_doubts(sk, l);
 		report_hooked(sk, l, ACCEPT_QUEUE);
 		report_hooked(sk, l, SYN_QUEUE);
 	} else {
@@ -444,7 +474,9 @@ static __always_inline void on_syn(const struct sock *sk, const struct sk_buff *
 	if (!l)
 		return;
 	/* Both are tested there in this order, but for the last quarter of the SYN queue. */
-	if (no_room && (requests_are_many(sk) || !queue_is_full(sk)))
+	if (no_room && !queue_is_full(sk) && requests_are_as_many(sk))
+		__sync_fetch_and_add(&l->doubtful, 1);
+	else if (no_room && (requests_are_many(sk) || !queue_is_full(sk)))
 		__sync_fetch_and_add(&l->hooked[SYN_QUEUE], 1);
 	else
 		__sync_fetch_and_add(&l->hooked[ACCEPT_QUEUE], 1);

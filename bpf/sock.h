@@ -281,10 +281,16 @@ static __always_inline __u32 requests_under_way(const struct sock *sk)
 	return BPF_CORE_READ(icsk, icsk_accept_queue.qlen.counter);
 }
 
-/* inet_csk_reqsk_queue_is_full() */
+/* inet_csk_reqsk_queue_is_full() before 6.14 */
 static __always_inline bool requests_are_many(const struct sock *sk)
 {
 	return requests_under_way(sk) >= BPF_CORE_READ(sk, sk_max_ack_backlog);
+}
+
+/* Since then, and in stable kernels, these are not too many: settle_doubts(). */
+static __always_inline bool requests_are_as_many(const struct sock *sk)
+{
+	return requests_under_way(sk) == BPF_CORE_READ(sk, sk_max_ack_backlog);
 }
 
 /*
@@ -443,14 +449,9 @@ static __always_inline void read_segment(struct segment *seg, const struct sk_bu
 	seg->tuple.lport = bpf_ntohs(tcp.dest);
 	seg->tuple.rport = bpf_ntohs(tcp.source);
 	seg->seq = bpf_ntohl(tcp.seq);
-	if (tcp.syn)
-		seg->flags |= FACT_SEG_SYN;
-	if (tcp.ack)
-		seg->flags |= FACT_SEG_ACK;
-	if (tcp.rst)
-		seg->flags |= FACT_SEG_RST;
-	if (tcp.fin)
-		seg->flags |= FACT_SEG_FIN;
+	/* no branches: the verifier of 5.10 looks at what follows once for each way */
+	seg->flags = tcp.syn * FACT_SEG_SYN | tcp.ack * FACT_SEG_ACK | tcp.rst * FACT_SEG_RST |
+		     tcp.fin * FACT_SEG_FIN;
 	if (len > tcp.doff * 4u)
 		seg->len = len - tcp.doff * 4u;
 }

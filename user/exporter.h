@@ -27,7 +27,10 @@ struct exporter;
 struct exporter *exporter_open(const struct listen_address *at, struct failure *why);
 void exporter_close(struct exporter *exporter);
 
-/* What is served from now on, a copy of it. Waits for nobody. */
-void exporter_publish(struct exporter *exporter, const char *text, size_t len);
+/*
+ * What is served from now on; takes the text, which free() must be able to free. To be called each
+ * second or so: connections that have lasted too long are ended here.
+ */
+void exporter_publish(struct exporter *exporter, char *text, size_t len);
 
 #endif

@@ -157,9 +157,10 @@ static void publish(struct watch *w)
 	if (!out)
 		return;
 	metrics_write(out, w->metrics);
-	if (!fclose(out))
+	if (fclose(out))
+		free(text);
+	else
 		exporter_publish(w->exporter, text, len);
-	free(text);
 }
 
 static void publish_row(void *ctx, const struct row *row)

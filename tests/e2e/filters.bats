@@ -523,11 +523,6 @@ use_and_abort() {
 	assert_seen <<<"peer-aborted	two	$N"
 }
 
-need_mptcp() {
-	in_netns $PYTHON -c 'import socket; socket.socket(proto=socket.IPPROTO_MPTCP)' 2>/dev/null ||
-		skip "this kernel has no MPTCP"
-}
-
 # two_mptcp_servers : "one" and "two" have the same listener, and "three" connects
 two_mptcp_servers() {
 	start_pair three 7102

@@ -189,6 +189,7 @@ queue_is() {
 }
 
 @test "MPTCP listeners that were open before tcpwhy are watched, in all namespaces" {
+	need_mptcp
 	start_pair server 7100
 	start_pair client 7100
 	tell server listen 1 mptcp

@@ -125,7 +125,7 @@ refused	$many" sums $URL
 }
 
 @test "of a hundred ports and more, those beyond a hundred are other, and the sum is exact" {
-	start_tcpwhy --peer 127.0.0.1 --verdict refused --listen $PORT
+	start_tcpwhy --peer 127.0.0.1 --verdict refused --listen $PORT --limit 0
 	in_netns $PYTHON - <<-'END'
 		import socket
 		for port in range(20000, 20123):

@@ -1,16 +1,18 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Kernels and verdicts, as a table in Markdown, out of what the tests said under each kernel.
+"""Kernels and verdicts, as tables in Markdown, out of what the tests said under each kernel.
 
-    table.py RELEASE.tap...
+    table.py RESULTS
 
-A test of deaths.bats is named after a scenario of peers.py, and that knows which verdicts it must cause. A verdict is ok
-under a kernel if all scenarios that must cause it are; other tests that fail are listed below.
+Holds a directory for each kernel, and in it the logs of tests/vm/run.sh, named so that the newest is the last. What the newest
+log says of a file of tests counts, whatever the others say of other files.
+
+A test of deaths.bats is named after a scenario of peers.py, and that knows which verdicts it must cause; other tests have the
+verdicts of which peers.py knows nothing in their names. A verdict is ok under a kernel if all tests that must cause it are.
 """
 
 import collections
-import datetime
-import os
+import json
 import pathlib
 import re
 import subprocess
@@ -18,11 +20,9 @@ import sys
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PEERS = TOP / "tests/e2e/peers.py"
-OK, SKIPPED, FAILED, NOT_CAUSED, NO_START, NOT_RUN = "ok", "skipped", "**failed**", "**not caused**", "no start", "–"
-MADE_BY, FAMILIES = "make test-vm", "IPv4, IPv6 and mapped addresses"
-if os.environ.get("TEST_QUICK"):
-    MADE_BY, FAMILIES = "make test-vm-quick", "IPv4, IPv6 or mapped addresses by turns"
-WORST = [FAILED, NOT_CAUSED, NO_START, NOT_RUN, SKIPPED, OK]
+OK, FAILED, NOT_CAUSED, NO_START, NOT_RUN = "ok", "**failed**", "**not caused**", "**no start**", "–"
+WORST = [FAILED, NOT_CAUSED, NO_START, NOT_RUN, OK]
+REACH = {"inferred": "inferred", "out_of_reach": "out of reach", "not_known": "not known"}
 
 
 def peers(*args):
@@ -36,51 +36,112 @@ def scenarios():
             for name, _ in peers("list") if name != "mixed"}
 
 
-class Log:
-    def __init__(self, path, names):
-        self.release = path.name.removesuffix(".tap")
-        self.kernel = self.release
-        self.results, self.others, self.starts = {}, [], True
-        latest = None
-        for line in path.read_text(errors="replace").splitlines():
-            if re.match(r"# \d+\.\d+.*", line) and self.kernel == self.release:
-                self.kernel = line[2:]
-            test = re.match(r"(not ok|ok)(?: \d+)? (.*)", line)
-            if test:
-                latest = self.take(test[1] == "ok", test[2], names)
-            elif re.match(r"# actual .*: \d+ peers.py: ", line) and self.results.get(latest) == FAILED:
-                self.results[latest] = NOT_CAUSED
-
-    def take(self, ok, what, names):
-        """A test of any file, which may be that of a scenario. Returns the name of it."""
-        result = FAILED if not ok else SKIPPED if re.search("# skip", what, re.I) else OK
-        name = what.partition(":")[0]
-        if what.startswith("tcpwhy starts"):    # tests/vm/run.sh
-            self.starts = ok
-        if name in names:
-            self.results[name] = result
-        elif result != OK:
-            self.others.append(f"{what}: {result}")
-        return name
-
-    def scenario(self, name):
-        return self.results.get(name, NOT_RUN if self.starts else NO_START)
-
-    def verdict(self, names):
-        return min((self.scenario(name) for name in names), key=WORST.index)
+class Test:
+    def __init__(self, ok, what):
+        self.name, _, reason = re.sub("# skip", "# SKIP", what, flags=re.I).partition(" # SKIP")
+        self.skipped = reason.strip() if ok and "# skip" in what.lower() else None
+        self.result = FAILED if not ok else OK if self.skipped is None else NOT_CAUSED
 
 
-def table(heading, rows, logs):
-    print(f"| {heading} | " + " | ".join(log.release for log in logs) + " |")
-    print("|---" * (len(logs) + 1) + "|")
-    for name, cells in rows:
-        print(f"| `{name}` | " + " | ".join(cells) + " |")
+class File:
+    """What a run said of a file of tests."""
+
+    def __init__(self, date, quick):
+        self.date, self.quick = date, quick
+        self.planned, self.tests = 0, []
+
+    def count(self, result):
+        return sum(test.result == result for test in self.tests)
+
+    def note(self):
+        said = []
+        if len(self.tests) < self.planned:
+            said.append(f"cut short: {self.planned - len(self.tests)} not run")
+        if self.quick:
+            said.append("one family of addresses for each test, by turns")
+        return "; ".join(said)
+
+
+class Kernel:
+    def __init__(self, directory):
+        self.release, self.name = directory.name, directory.name
+        self.starts, self.files, self.reach = True, {}, {}
+        for log in sorted(directory.glob("*.tap")):
+            self.read(log)
+
+    def read(self, log):
+        date, quick, file = "", False, None
+        for line in log.read_text(errors="replace").splitlines():
+            key, _, value = line.removeprefix("# ").partition(" ")
+            test = re.match(r"(not ok|ok) \d+ (.*)", line)
+            if test and file:
+                file.tests.append(Test(test[1] == "ok", test[2]))
+            elif file and re.match(r"1\.\.\d+$", line):
+                file.planned = int(line[3:])
+            elif key == "==":
+                file = self.files[value] = File(date, quick and value == "deaths.bats")
+            elif re.match("(not )?ok tcpwhy starts", line):
+                self.starts = line.startswith("ok ")
+            elif re.match(r"# actual .*: \d+ peers.py: ", line) and file and file.tests[-1].result == FAILED:
+                file.tests[-1].result = NOT_CAUSED
+            elif line.startswith("# run "):
+                date, quick = value.split()[0], "quick" in value
+            elif line.startswith("# kernel "):
+                self.name = value
+            elif line.startswith("# check {"):
+                self.reach = {one["name"]: (one["reach"], one["why"]) for one in json.loads(value)["verdicts"]}
+
+    def results(self, tests):
+        """The worst of those of the tests that begin so, of which some may not have been run."""
+        all_tests = [test for file in self.files.values() for test in file.tests]
+        found = [[test.result for test in all_tests if wanted(test.name)] or [NOT_RUN] for wanted in tests]
+        return min((result for one in found for result in one), key=WORST.index, default=NOT_RUN)
+
+    def verdict(self, name, causes):
+        tests = [lambda test, start=f"{scenario}:": test.startswith(start) for scenario in causes.get(name, [])]
+        result = self.results(tests or [lambda test: re.search(rf"(is|are) {name}(,|$)", test)])
+        weaker = REACH.get(self.reach.get(name, ("read",))[0])
+        if not self.starts:
+            return NO_START
+        if not weaker:
+            return result
+        return weaker if result == NOT_RUN else f"{result}, {weaker}"
+
+
+def row(*cells):
+    print("| " + " | ".join(str(cell) for cell in cells) + " |")
+
+
+def head(*cells):
+    row(*cells)
+    print("|---" * len(cells) + "|")
+
+
+def print_kernel(kernel, known):
+    print(f"## {kernel.release}\n\n{kernel.name}\n")
+    head("file", "passed", "failed", "skipped", "date", "")
+    for name in known + sorted(kernel.files.keys() - set(known)):
+        file = kernel.files.get(name)
+        if not file:
+            row(f"`{name}`", NOT_RUN, NOT_RUN, NOT_RUN, "", "")
+            continue
+        skipped = sum(test.skipped is not None for test in file.tests)
+        failed = len(file.tests) - file.count(OK) - skipped
+        row(f"`{name}`", file.count(OK), failed, skipped, file.date, file.note())
     print()
-
-
-def revision():
-    done = subprocess.run(["git", "-C", TOP, "describe", "--always", "--dirty"], stdout=subprocess.PIPE, text=True)
-    return done.stdout.strip() or "an unknown revision"
+    for name, file in sorted(kernel.files.items()):
+        reasons = collections.defaultdict(list)
+        for test in file.tests:
+            if test.skipped is not None:
+                reasons[test.skipped].append(test.name)
+            elif test.result != OK:
+                print(f"- {test.result}: `{name}`: {test.name}")
+        for reason, tests in reasons.items():
+            print(f"- skipped: `{name}`: {reason}: {'; '.join(tests)}")
+    for name, (reach, why) in sorted(kernel.reach.items()):
+        if reach in REACH:
+            print(f"- {REACH[reach]}: `{name}`: {why}")
+    print()
 
 
 def main():
@@ -89,23 +150,22 @@ def main():
     for name, verdicts in known.items():
         for verdict in verdicts:
             causes[verdict].append(name)
-    logs = [Log(pathlib.Path(path), known) for path in sys.argv[1:]]
+    directories = [one for one in pathlib.Path(sys.argv[1]).iterdir() if one.is_dir()]
+    kernels = sorted(map(Kernel, directories), key=lambda one: ([int(part) for part in re.findall(r"\d+", one.release)], one.release))
+    verdicts = sorted({name for one in kernels for name in one.reach} | causes.keys())
 
     print("<!-- SPDX-License-Identifier: GPL-2.0-only -->")
     print("# Kernels and verdicts\n")
-    print(f"Made by `{MADE_BY}` of {revision()} on {datetime.date.today()}. Each kernel is Debian's, in qemu without KVM:")
-    print(", ".join(log.kernel for log in logs) + ".\n")
-    print(f"`{OK}`: all scenarios that must cause it, over {FAMILIES}, 23 times each;")
-    print(f"{FAILED}: tcpwhy said something else; {NOT_CAUSED}: the test did not bring it about, so nothing is known;")
-    print(f"`{NO_START}`: tcpwhy does not start, see below; `{NOT_RUN}`: not run.\n")
-    table("verdict", [(verdict, [log.verdict(causes[verdict]) for log in logs]) for verdict in sorted(causes)], logs)
-    table("scenario", [(name, [log.scenario(name) for log in logs]) for name in known], logs)
-    print("Other tests that did not pass:\n")
-    for log in logs:
-        for other in log.others:
-            print(f"- {log.release}: {other}")
-    if not any(log.others for log in logs):
-        print("- none")
+    print("Made by `make test-vm` and `make test-vm-quick`, in as many runs as it took. Each kernel is Debian's, in qemu without KVM.\n")
+    print(f"`{OK}`: all tests that must cause it, 23 times each; {FAILED}: tcpwhy said something else; {NOT_CAUSED}: the test could")
+    print(f"not bring it about, so nothing is known; {NO_START}: tcpwhy does not start; `{NOT_RUN}`: not run, or in no end-to-end test.")
+    print("What `tcpwhy check` calls inferred, or out of reach, under that kernel is called so here; below it says why.\n")
+    head("verdict", *(kernel.release for kernel in kernels))
+    for verdict in verdicts:
+        row(f"`{verdict}`", *(kernel.verdict(verdict, causes) for kernel in kernels))
+    print()
+    for kernel in kernels:
+        print_kernel(kernel, sorted(path.name for path in (TOP / "tests/e2e").glob("*.bats")))
 
 
 if __name__ == "__main__":
