@@ -11,9 +11,11 @@ SPECIAL=$TOP/tests/slow/special.py
 
 setup() {
 	make_netns
+	start_pulse # a stall while a connection is made lengthens its round trip, by which races are told
 }
 
 teardown() {
+	stop_pulse
 	kill_tcpwhy
 	remove_netns
 }

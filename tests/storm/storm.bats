@@ -38,6 +38,7 @@ is_told() {
 storm() {
 	local storm before after bpf_before bpf_after
 	start_tcpwhy --netns "$NETNS" "${@:2}"
+	start_referee # one event that the kernel hides is enough
 	in_netns "$TOP/build/bench/storm" -H -t "$STORM_SECONDS" "$1" >"$COUNTERS" 3>&- &
 	storm=$!
 	sleep $((STORM_SECONDS / 4))
@@ -46,7 +47,7 @@ storm() {
 	after=$(resident) bpf_after=$(bpf_memory)
 	wait_for 10 is_told
 	stop_tcpwhy
-	run "$PYTHON" "$TOP/tests/slow/storm.py" "$1" "$COUNTERS" "$OUT" "$ERR"
+	run "$PYTHON" "$TOP/tests/storm/storm.py" "$1" "$COUNTERS" "$OUT" "$ERR"
 	echo "$output"
 	echo "resident: $before kB, at the end $after kB; BPF: $bpf_before kB, at the end $bpf_after kB"
 	assert_success
