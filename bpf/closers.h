@@ -4,9 +4,9 @@
  *
  * Every healthy connection is remembered here, at both ends: this is the dearest part of the hot
  * path, and what is dear in it are cache misses. So closers are written one after the other, into
- * lines that are there already, and user space looks for those that are needed (user/closers.c).
- * Of a process, what costs more to find out is found out once: as long as its name and cgroup are
- * what they were, it is known.
+ * lines that are there already, and user space looks for those that are needed
+ * (user/closer_index.c). Of a process, what costs more to find out is found out once: as long as
+ * its name and cgroup are what they were, it is known.
  */
 #ifndef TCPWHY_CLOSERS_H
 #define TCPWHY_CLOSERS_H
@@ -73,19 +73,14 @@ static __always_inline struct closer *closer_at(__u32 number)
 	return bpf_map_lookup_elem(&closers, &number);
 }
 
-static __always_inline __u32 closer_number(__u32 cpu, __u32 n)
-{
-	return (cpu * closers_per_ring + (n & (closers_per_ring - 1))) & (CLOSERS - 1);
-}
-
 /* The number of the next one, in the ring of this CPU; not 0, which stands for none. */
 static __always_inline __u32 next_closer(void)
 {
-	__u32 cpu = bpf_get_smp_processor_id();
-	struct closer_ring *ring = &closer_rings[cpu & (CLOSER_RINGS - 1)];
-	__u32 number = closer_number(cpu, ring->n++);
+	__u32 i = closer_ring_of(bpf_get_smp_processor_id());
+	struct closer_ring *ring = &closer_rings[i];
+	__u32 number = closer_number(i, closers_per_ring, ring->n++);
 
-	return number ? number : closer_number(cpu, ring->n++);
+	return number ? number : closer_number(i, closers_per_ring, ring->n++);
 }
 
 /* ---- where a filter must know the closer at once: under -p and --cgroup ---------------------- */

@@ -192,7 +192,7 @@ struct closer_record {
  * for 1000 closes a second. User space looks for a closer if it is needed, which is seldom.
  */
 #define CLOSERS      65536 /* a power of two: numbers have 16 bits */
-#define CLOSER_RINGS 256   /* a power of two; more CPUs share */
+#define CLOSER_RINGS 1024  /* a power of two; more CPUs share */
 
 struct closer {
 	__u64 key;         /* hash and both ports of the connection; 0 = none, or being written */
@@ -210,6 +210,28 @@ struct closer_ring {
 	__u32 n;
 	__u32 pad[15]; /* to the end of the cache line */
 };
+
+/* How large a ring is, a power of two, if there are so many CPUs: all have the same share. */
+static inline __u32 closer_ring_size(__u32 cpus)
+{
+	__u32 rings = 1;
+
+	while (rings < cpus && rings < CLOSER_RINGS)
+		rings *= 2;
+	return CLOSERS / rings;
+}
+
+/* The ring of a CPU. */
+static inline __u32 closer_ring_of(__u32 cpu)
+{
+	return cpu & (CLOSER_RINGS - 1);
+}
+
+/* The number of the nth of a ring. */
+static inline __u32 closer_number(__u32 ring, __u32 per_ring, __u32 n)
+{
+	return (ring * per_ring + (n & (per_ring - 1))) & (CLOSERS - 1);
+}
 
 /* What is known of the processes of closers, in the slot of its PID, modulo their number. */
 #define CLOSING_PROCESSES 4096 /* a power of two */

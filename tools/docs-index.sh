@@ -8,16 +8,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 index() {
-	echo '| group | verdict | meaning |'
-	echo '|---|---|---|'
-	./tcpwhy --verdicts | awk '
-		/^[a-z]/ { sub(/:$/, ""); group = $0 }
-		/^  [a-z]/ {
-			name = $1
-			sub(/^ +[^ ]+ +/, "")
-			printf "| %s | [`%s`](verdicts/%s.md) | %s |\n", group, name, name, $0
-			group = ""
-		}'
+	# shellcheck disable=SC2016 # the quotes are of Markdown
+	tools/readme-table.sh | sed 's/`\([a-z-]*\)`/[&](verdicts\/\1.md)/'
 	echo
 	echo '| error message |'
 	echo '|---|'

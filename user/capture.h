@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Capture: loads the BPF programs, takes the snapshot, hands out records and counters. The only
- * file that knows the skeleton.
+ * Capture: loads the BPF programs, takes the snapshot, hands out records and counters. Its files
+ * are the only ones that know the skeleton: capture_parts.h.
  */
 #ifndef TCPWHY_CAPTURE_H
 #define TCPWHY_CAPTURE_H

@@ -16,8 +16,7 @@ struct closers {
 	__u16 before[CLOSERS];    /* the one before it with this hash, 0 = none */
 };
 
-struct closers *closers_new(const struct closer *table, const struct closer_ring *rings,
-			    __u32 per_ring, __u32 cpus)
+struct closers *closers_new(const struct closer *table, const struct closer_ring *rings, __u32 cpus)
 {
 	struct closers *c = calloc(1, sizeof(*c));
 
@@ -25,7 +24,7 @@ struct closers *closers_new(const struct closer *table, const struct closer_ring
 		return NULL;
 	c->table = table;
 	c->rings = rings;
-	c->per_ring = per_ring;
+	c->per_ring = closer_ring_size(cpus);
 	c->used = cpus < CLOSER_RINGS ? cpus : CLOSER_RINGS;
 	return c;
 }
@@ -63,8 +62,7 @@ static void read_ring(struct closers *c, __u32 ring)
 	if (n - c->read[ring] > c->per_ring)
 		c->read[ring] = n - c->per_ring;
 	for (; c->read[ring] != n; c->read[ring]++) {
-		__u32 number =
-			(ring * c->per_ring + (c->read[ring] & (c->per_ring - 1))) & (CLOSERS - 1);
+		__u32 number = closer_number(ring, c->per_ring, c->read[ring]);
 		__u64 key = key_at(c, number);
 
 		if (!number) /* is never used */

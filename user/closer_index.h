@@ -12,12 +12,11 @@
 struct closers;
 
 /*
- * table: CLOSERS of them, rings: CLOSER_RINGS; both are written meanwhile. per_ring: a power of
- * two. cpus: how many there are, of which the first CLOSER_RINGS have a ring each. NULL: out of
- * memory.
+ * table: CLOSERS of them, rings: CLOSER_RINGS; both are written meanwhile. cpus: how many there
+ * are. NULL: out of memory.
  */
 struct closers *closers_new(const struct closer *table, const struct closer_ring *rings,
-			    __u32 per_ring, __u32 cpus);
+			    __u32 cpus);
 void closers_free(struct closers *c);
 
 /* The newest closer with the key in *found, and 1; or 0: there is none any more. */

@@ -268,3 +268,15 @@ assert_said_on_pages() {
 	done < <(in_netns $PYTHON "$TOP/tests/e2e/says.py" "$@")
 	assert_equal "$n deaths" "10 deaths"
 }
+
+# Clients never see a SYN-ACK, so handshakes stay under way and fill the SYN queue.
+lose_syn_acks() {
+	in_netns nft -f - <<-END
+		table inet lose {
+			chain input {
+				type filter hook input priority 0
+				tcp flags & (syn | ack) == syn | ack drop
+			}
+		}
+	END
+}

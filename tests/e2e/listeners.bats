@@ -18,18 +18,6 @@ kernel_counter() {
 	in_netns nstat -asz "$1" | awk -v name="$1" '$1 == name { print $2 }'
 }
 
-# The clients never see the SYN-ACKs, so handshakes stay under way and fill the SYN queue.
-lose_syn_acks() {
-	in_netns nft -f - <<-END
-		table inet lose {
-			chain input {
-				type filter hook input priority 0
-				tcp flags & (syn | ack) == syn | ack drop
-			}
-		}
-	END
-}
-
 said_by_counter() {
 	said_by_counters | awk -v name="$1" '$1 == name { n = $2 } END { print n + 0 }'
 }

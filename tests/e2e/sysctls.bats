@@ -36,17 +36,6 @@ said() {
 	in_netns "$TCPWHY" check | grep "^  $1 = "
 }
 
-lose_syn_acks() {
-	in_netns nft -f - <<-END
-		table inet lose {
-			chain input {
-				type filter hook input priority 0
-				tcp flags & (syn | ack) == syn | ack drop
-			}
-		}
-	END
-}
-
 @test "a healthy host implicates none" {
 	tell one listen 128
 	tell one open $N

@@ -1681,6 +1681,48 @@ static void any_facts_get_one_verdict_of_the_right_group(void **state)
 		      distinct, VERDICT_COUNT);
 }
 
+/* Of all that is in the facts, an orderly end is told from these alone; the rest may be anything.
+ */
+static struct facts as_an_orderly_end_is_read(const struct facts *f)
+{
+	return (struct facts){
+		.event = f->event,
+		.state = f->state,
+		.err = f->err,
+		.unacked = f->unacked,
+		.unsent = f->unsent,
+		.flags = f->flags & ORDERLY_FLAGS,
+	};
+}
+
+static int is_orderly_end(enum verdict verdict)
+{
+	return verdict == VERDICT_closed_by_peer || verdict == VERDICT_closed_here;
+}
+
+static void orderly_ends_are_known_by_little(void **state)
+{
+	uint64_t seed = 0x7463707768790002;
+	struct facts f, few;
+	enum verdict verdict;
+	int orderly = 0;
+
+	(void)state;
+	for (int i = 0; i < 300000; i++) {
+		random_facts(&f, &seed);
+		if (random_number(&seed) % 2)
+			f.err = f.unacked = f.unsent = 0;
+		few = as_an_orderly_end_is_read(&f);
+		verdict = classify(&f);
+		expect_number(classify_orderly(&f),
+			      is_orderly_end(verdict) ? verdict : VERDICT_unknown);
+		expect_number(classify_orderly(&few), classify_orderly(&f));
+		orderly += is_orderly_end(verdict);
+	}
+	print_message("# %d orderly ends\n", orderly);
+	assert_true(orderly > 1000);
+}
+
 /* ---- orphans, listeners and calls ------------------------------------------------------------ */
 
 /* Only an orphan is dropped without a word; only a dying namespace explains it fully. */
@@ -1961,6 +2003,7 @@ int main(void)
 		cmocka_unit_test(embryonic_reset_does_not_come_from_a_restart),
 		cmocka_unit_test(close_before_a_deferred_syn_is_abandoned),
 		cmocka_unit_test(reset_after_close_is_read_without_timestamps),
+		cmocka_unit_test(orderly_ends_are_known_by_little),
 		cmocka_unit_test(every_row_of_the_table_is_tested),
 	};
 

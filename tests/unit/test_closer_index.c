@@ -13,16 +13,23 @@ struct bench {
 	struct closer table[CLOSERS];
 	struct closer_ring rings[CLOSER_RINGS];
 	struct closers *closers;
+	__u32 per_ring;
 };
 
-static struct bench *new_bench(void)
+static struct bench *new_bench_of(__u32 cpus)
 {
 	struct bench *b = calloc(1, sizeof(*b));
 
 	assert_non_null(b);
-	b->closers = closers_new(b->table, b->rings, PER_RING, CPUS);
+	b->per_ring = closer_ring_size(cpus);
+	b->closers = closers_new(b->table, b->rings, cpus);
 	assert_non_null(b->closers);
 	return b;
+}
+
+static struct bench *new_bench(void)
+{
+	return new_bench_of(CPUS);
 }
 
 static void free_bench(struct bench *b)
@@ -40,7 +47,8 @@ static __u64 key_of(__u32 hash, __u32 ports)
 /* The place of the next one, as bpf/closers.h has it. */
 static struct closer *next_of(struct bench *b, __u32 cpu)
 {
-	__u32 number = cpu * PER_RING + b->rings[cpu].n++ % PER_RING;
+	__u32 ring = closer_ring_of(cpu);
+	__u32 number = closer_number(ring, b->per_ring, b->rings[ring].n++);
 
 	return number ? &b->table[number] : next_of(b, cpu);
 }
@@ -143,6 +151,36 @@ static void what_is_being_written_is_waited_for(void **state)
 	free_bench(b);
 }
 
+/* As many rings as CPUs, up to CLOSER_RINGS; all of the table is in use, nothing twice. */
+static void rings_share_the_table(void **state)
+{
+	static const __u32 cpus[] = { 1, 2, 3, 255, 256, 257, 1000, 1024, 1025, 4096, 8192 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cpus) / sizeof(*cpus); i++) {
+		__u32 rings = cpus[i] < CLOSER_RINGS ? cpus[i] : CLOSER_RINGS;
+		__u32 size = closer_ring_size(cpus[i]);
+
+		expect_number(size & (size - 1), 0);
+		assert_true(rings * size <= CLOSERS && 2 * rings * size > CLOSERS);
+		expect_number(closer_number(rings - 1, size, size - 1), rings * size - 1);
+		expect_number(closer_number(rings - 1, size, size), (rings - 1) * size);
+		expect_number(closer_ring_of(CLOSER_RINGS + 3), 3);
+	}
+}
+
+static void each_of_many_cpus_is_read(void **state)
+{
+	struct bench *b = new_bench_of(3000);
+
+	(void)state;
+	for (__u32 cpu = 1; cpu < 3000; cpu++)
+		write_closer(b, cpu, key_of(cpu * 7919, cpu), cpu);
+	for (__u32 cpu = 1; cpu < 3000; cpu++)
+		expect_number(found(b, key_of(cpu * 7919, cpu)), cpu);
+	free_bench(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -152,6 +190,8 @@ int main(void)
 		cmocka_unit_test(what_was_overwritten_is_forgotten),
 		cmocka_unit_test(a_ring_goes_round_while_it_is_read),
 		cmocka_unit_test(what_is_being_written_is_waited_for),
+		cmocka_unit_test(rings_share_the_table),
+		cmocka_unit_test(each_of_many_cpus_is_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
