@@ -223,6 +223,17 @@ RULE is_late_data(const struct facts *f)
 	       !(f->err == 0 && has(f, FACT_LINGER2_OFF));
 }
 
+/*
+ * Both deaths from which tcp_rcv_state_process() may come to answer late data: then another verdict
+ * takes the place of this one.
+ */
+static inline __attribute__((always_inline)) int may_be_replaced(const struct facts *f,
+								 enum verdict verdict)
+{
+	return verdict == VERDICT_reset_after_close ||
+	       (verdict == VERDICT_closed_here && f->state == ST_FIN_WAIT2);
+}
+
 /* tcp_abort(), from tcp_diag_destroy() */
 RULE is_destroyed(const struct facts *f)
 {

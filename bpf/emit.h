@@ -7,9 +7,37 @@
 #define TCPWHY_EMIT_H
 
 #include "classify.h"
+#include "sock.h"
 
 const volatile bool show_orderly = false; /* -a */
 const volatile __u64 filter_verdicts = 0; /* --verdict: bits by enum verdict, 0 = all */
+
+/*
+ * In a storm, nearly all that it costs is to make records, of which nobody reads that many. So of
+ * each verdict a CPU makes this many in a slice of time, 131 ms; what is beyond is counted twice,
+ * as the verdict and as thinned. 0 = no end.
+ */
+const volatile __u32 records_per_slice = 0;
+
+#define SLICE_US_SHIFT 17
+
+struct slice {
+	__u32 number;  /* of the latest in which there was one */
+	__u32 records; /* in it */
+};
+
+struct slices {
+	struct slice of[VERDICTS_MAX]; /* by enum verdict */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct slices);
+} slices SEC(".maps");
+
+bool has_thinned = false; /* user space need not look for what was, as long as nothing was */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -72,6 +100,28 @@ static __always_inline void count_verdict(__u32 judgement, __s64 n)
 		__sync_fetch_and_add(&counts->verdict[verdict], n);
 }
 
+/* Is the record of a verdict, which stands for n events, one too many? Then it is counted. */
+static __always_inline bool is_thinned(const struct facts *facts, __u32 verdict, __u32 n)
+{
+	__u32 zero = 0, now = bpf_jiffies64() * tick_us >> SLICE_US_SHIFT;
+	struct counts *counts = bpf_map_lookup_elem(&counters, &zero);
+	struct slices *all = bpf_map_lookup_elem(&slices, &zero);
+	struct slice *slice;
+
+	if (!counts || !all || may_be_replaced(facts, verdict))
+		return false;
+	verdict &= VERDICTS_MAX - 1;
+	slice = &all->of[verdict];
+	if (slice->number != now)
+		*slice = (struct slice){ .number = now };
+	if (slice->records++ < records_per_slice)
+		return false;
+	__sync_fetch_and_add(&counts->thinned[verdict], n);
+	if (!has_thinned)
+		has_thinned = true;
+	return true;
+}
+
 static __always_inline void *reserve_record(enum record_type type, __u16 size)
 {
 	struct record_head *head = bpf_ringbuf_reserve(&records, size, 0);
@@ -107,7 +157,8 @@ static __always_inline struct evidence *report(const struct facts *facts, __u32 
 	struct evidence *e = NULL;
 
 	count_verdict(judgement, n);
-	if (judgement & WORTH_A_RECORD)
+	if (judgement & WORTH_A_RECORD &&
+	    !(records_per_slice && is_thinned(facts, judgement & ~WORTH_A_RECORD, n)))
 		e = reserve_evidence(facts);
 	if (e)
 		e->count = n;

@@ -270,6 +270,7 @@ enum counter {
 /* The value of the per-CPU counters' map. */
 struct counts {
 	__u64 verdict[VERDICTS_MAX]; /* by enum verdict */
+	__u64 thinned[VERDICTS_MAX]; /* of these, so many had no record: records_per_slice */
 	__u64 other[COUNTER_MAX];    /* by enum counter */
 };
 

@@ -224,8 +224,10 @@ void capture_find_holders(struct capture *c, struct wanted *wanted, size_t n)
 
 static void add_counts(struct counts *sum, const struct counts *one)
 {
-	for (int i = 0; i < VERDICTS_MAX; i++)
+	for (int i = 0; i < VERDICTS_MAX; i++) {
 		sum->verdict[i] += one->verdict[i];
+		sum->thinned[i] += one->thinned[i];
+	}
 	for (int i = 0; i < COUNTER_MAX; i++)
 		sum->other[i] += one->other[i];
 }
@@ -246,7 +248,8 @@ static uint64_t missed_events(const struct capture *c)
 	return missed;
 }
 
-int capture_read_counts(const struct capture *c, struct capture_counts *sum)
+/* 0 or -errno. */
+static int sum_counts(const struct capture *c, struct counts *sum)
 {
 	struct counts *per_cpu;
 	__u32 zero = 0;
@@ -260,8 +263,24 @@ int capture_read_counts(const struct capture *c, struct capture_counts *sum)
 		return -ENOMEM;
 	err = bpf_map_lookup_elem(bpf_map__fd(c->skel->maps.counters), &zero, per_cpu);
 	for (int cpu = 0; !err && cpu < c->cpus; cpu++)
-		add_counts(&sum->counts, &per_cpu[cpu]);
+		add_counts(sum, &per_cpu[cpu]);
 	free(per_cpu);
+	return err;
+}
+
+int capture_read_thinned(const struct capture *c, uint64_t thinned[VERDICTS_MAX])
+{
+	struct counts sum = {};
+	int err = c->skel->bss->has_thinned ? sum_counts(c, &sum) : 0;
+
+	memcpy(thinned, sum.thinned, sizeof(sum.thinned));
+	return err;
+}
+
+int capture_read_counts(const struct capture *c, struct capture_counts *sum)
+{
+	int err = sum_counts(c, &sum->counts);
+
 	sum->missed = missed_events(c);
 	sum->rejected = c->rejected;
 	return err;

@@ -20,6 +20,7 @@ struct capture_settings {
 	bool orderly;                /* records for orderly ends too */
 	bool errors;                 /* failed calls of the application too; needs a filter */
 	bool verbose;                /* libbpf's messages to stderr */
+	uint32_t records_per_slice;  /* of a verdict and CPU in 131 ms at most; 0 = no limit */
 	uint32_t without;            /* what of the kernel's is not to be used: enum feature */
 };
 
@@ -73,6 +74,12 @@ bool capture_queue_filled(const struct capture *capture);
  * them alone. Looks at every descriptor of the host.
  */
 void capture_find_holders(struct capture *capture, struct wanted *wanted, size_t n);
+
+/*
+ * How many events of each verdict had no record since capture_open(), because there were too many:
+ * records_per_slice. 0 or -errno. While that has not happened, it takes no system call.
+ */
+int capture_read_thinned(const struct capture *capture, uint64_t thinned[VERDICTS_MAX]);
 
 /* 0 or -errno. */
 int capture_read_counts(const struct capture *capture, struct capture_counts *counts);

@@ -170,6 +170,7 @@ static int open_skeleton(struct capture *c, const struct capture_settings *setti
 	if (err)
 		return failed(why, EXIT_FAILED, "cannot open the BPF programs: %s", strerror(-err));
 	c->skel->rodata->show_orderly = settings->orderly;
+	c->skel->rodata->records_per_slice = settings->records_per_slice;
 	choose_programs(c, settings);
 	set_kernel(c);
 	if (set_filter(c, settings->filter))

@@ -20,6 +20,15 @@ struct totals counts_add_up(const struct counts *counts)
 	return t;
 }
 
+uint64_t counts_thinned(const struct counts *counts)
+{
+	uint64_t thinned = 0;
+
+	for (int v = 0; v < VERDICT_COUNT; v++)
+		thinned += counts->thinned[v];
+	return thinned;
+}
+
 uint64_t counts_lost(const struct capture_counts *c)
 {
 	return c->counts.other[COUNT_LOST] + c->missed + c->rejected;

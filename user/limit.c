@@ -58,12 +58,24 @@ void limit_end_second(struct limit *l, uint64_t now)
 	l->until = 0;
 }
 
+static void begin_second(struct limit *l, uint64_t time)
+{
+	if (!l->until)
+		l->until = time + SECOND;
+}
+
+void limit_add(struct limit *l, uint64_t time, enum verdict verdict, uint64_t n)
+{
+	begin_second(l, time);
+	l->beyond[verdict] += n;
+	l->any = true;
+}
+
 bool limit_allows(struct limit *l, uint64_t time, enum verdict verdict, const struct owner *owner,
 		  uint64_t n)
 {
 	limit_end_second(l, time);
-	if (!l->until)
-		l->until = time + SECOND;
+	begin_second(l, time);
 	if (!l->lines || l->shown[verdict]++ < l->lines)
 		return true;
 	l->beyond[verdict] += n;

@@ -34,6 +34,9 @@ void limit_free(struct limit *limit);
 bool limit_allows(struct limit *limit, uint64_t time, enum verdict verdict,
 		  const struct owner *owner, uint64_t n);
 
+/* So many more have happened, of which nothing else is known: they are withheld. */
+void limit_add(struct limit *limit, uint64_t time, enum verdict verdict, uint64_t n);
+
 /* Says what was withheld, if the second is over. */
 void limit_end_second(struct limit *limit, uint64_t now);
 

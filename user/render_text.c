@@ -370,6 +370,13 @@ int text_interval(FILE *out, uint64_t until, const struct capture_counts *added,
 
 static void text_lost(FILE *out, const struct capture_counts *c)
 {
+	const uint64_t thinned = counts_thinned(&c->counts);
+
+	if (thinned)
+		fprintf(out,
+			"%" PRIu64 " events had no record, there were too many at once: they are "
+			"counted above, but not by process\n",
+			thinned);
 	if (c->counts.other[COUNT_LOST])
 		fprintf(out,
 			"%llu records lost: the ring buffer was full; they are counted above, but "

@@ -86,8 +86,10 @@ static uint64_t added_since(uint64_t total, __u64 *shown)
 
 static void subtract_shown(struct capture_counts *c, struct capture_counts *shown)
 {
-	for (int i = 0; i < VERDICTS_MAX; i++)
+	for (int i = 0; i < VERDICTS_MAX; i++) {
 		c->counts.verdict[i] = added_since(c->counts.verdict[i], &shown->counts.verdict[i]);
+		c->counts.thinned[i] = added_since(c->counts.thinned[i], &shown->counts.thinned[i]);
+	}
 	for (int i = 0; i < COUNTER_MAX; i++)
 		c->counts.other[i] = added_since(c->counts.other[i], &shown->counts.other[i]);
 	c->missed = added_since(c->missed, &shown->missed);

@@ -75,16 +75,9 @@ static bool is_known(const struct settle *s, entry_number i)
 	return i && i < s->tail && s->tail - i <= ROOM;
 }
 
-/* Both deaths from which tcp_rcv_state_process() may come to answer late data. */
-static bool is_amendable(const struct evidence *e, enum verdict verdict)
-{
-	return verdict == VERDICT_reset_after_close ||
-	       (verdict == VERDICT_closed_here && e->facts.state == ST_FIN_WAIT2);
-}
-
 bool settle_may_replace(const struct evidence *e, enum verdict verdict)
 {
-	return verdict == VERDICT_late_data || is_amendable(e, verdict);
+	return verdict == VERDICT_late_data || may_be_replaced(&e->facts, verdict);
 }
 
 /* The newest amendable death of the same socket; it was the moment before. */
@@ -182,7 +175,7 @@ void settle_add(struct settle *s, const struct evidence *e, uint64_t now)
 	memset(entry, 0, sizeof(*entry));
 	entry->e = *e;
 	entry->since = now;
-	entry->amendable = is_amendable(e, verdict);
+	entry->amendable = may_be_replaced(&e->facts, verdict);
 	if (!e->owner.pid && e->inode && e->facts.event == EVENT_DEATH)
 		want_owner(s, entry, now);
 	join_other_end(s, s->tail - 1);

@@ -169,6 +169,7 @@ static void put_counts(struct json *j, const struct capture_counts *c, const str
 	json_number(j, "resets_sent", c->counts.other[COUNT_RESETS_SENT]);
 	json_number(j, "resets_received", c->counts.other[COUNT_RESETS_RECEIVED]);
 	json_number(j, "records_lost", c->counts.other[COUNT_LOST]);
+	json_number(j, "records_thinned", counts_thinned(&c->counts));
 	json_number(j, "records_rejected", c->rejected);
 	json_number(j, "events_missed", c->missed);
 	json_open(j, "verdicts", '{');

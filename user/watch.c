@@ -31,6 +31,8 @@
 #define OUTPUT_SIZE  65536 /* bytes, for many lines at once */
 #define PUBLISH_EACH SECOND
 
+#define RECORDS_PER_SLICE 512 /* 4000 a second and CPU of each verdict: to name whose they are */
+
 struct watch {
 	const struct options *options;
 	struct filter filter; /* that of the options; of a command, its process */
@@ -40,9 +42,10 @@ struct watch {
 	struct capture *capture;
 	struct settle *settle;
 	struct tally *tally;
-	struct rows *rows;        /* NULL without an interval */
-	struct limit *limit;      /* of lines; NULL with an interval */
-	struct rows *metric_rows; /* NULL without --listen, like what follows */
+	struct rows *rows;              /* NULL without an interval */
+	struct limit *limit;            /* of lines; NULL with an interval */
+	uint64_t thinned[VERDICTS_MAX]; /* of which limit knows */
+	struct rows *metric_rows;       /* NULL without --listen, like what follows */
 	struct metrics *metrics;
 	struct exporter *exporter;
 	int epoll, signals;     /* file descriptors */
@@ -206,10 +209,27 @@ static void announce(const struct watch *w)
 
 /* ---- the loop ---------------------------------------------------------------------------- */
 
+/* Of what had no record, there is no line, either. */
+static void withhold_thinned(struct watch *w, uint64_t now)
+{
+	uint64_t thinned[VERDICTS_MAX];
+
+	if (capture_read_thinned(w->capture, thinned))
+		return;
+	for (int v = 0; v < VERDICT_COUNT; v++) {
+		if (thinned[v] != w->thinned[v])
+			limit_add(w->limit, now, v, thinned[v] - w->thinned[v]);
+		w->thinned[v] = thinned[v];
+	}
+}
+
+/* Each second at least: then also for what was thinned when it comes to an end with a storm. */
 static void look_at_listeners(struct watch *w, uint64_t now)
 {
 	int full = capture_look_at_listeners(w->capture, false);
 
+	if (w->limit)
+		withhold_thinned(w, now);
 	w->next_look = now + (full > 0 ? LOOK_SOON : LOOK_SELDOM);
 }
 
@@ -237,6 +257,15 @@ static void show_settled_row(struct watch *w, struct rows *rows)
 		rows_settled(rows, settle_oldest(w->settle), monotonic_ns());
 }
 
+/* What was withheld up to now, if the second is over. */
+static void end_second(struct watch *w, uint64_t now)
+{
+	if (now < limit_due(w->limit))
+		return;
+	withhold_thinned(w, monotonic_ns());
+	limit_end_second(w->limit, now);
+}
+
 /* What is shown of many events at once, when its time has come. */
 static void show_sums(struct watch *w)
 {
@@ -244,7 +273,7 @@ static void show_sums(struct watch *w)
 	if (w->rows)
 		show_settled_row(w, w->rows);
 	else
-		limit_end_second(w->limit, monotonic_ns());
+		end_second(w, monotonic_ns());
 }
 
 /* Its row must have all that was dropped until now. */
@@ -374,7 +403,7 @@ static void finish(struct watch *w)
 	if (w->rows)
 		rows_show(w->rows);
 	else
-		limit_end_second(w->limit, NEVER);
+		end_second(w, NEVER);
 	flush_output(w);
 	if (w->reader_gone || capture_read_counts(w->capture, &total))
 		return;
@@ -463,6 +492,16 @@ static int open_exporter(struct watch *w, struct failure *why)
 	return w->exporter ? 0 : -1;
 }
 
+/* A limit of lines is one of records: how many are made, in a storm, for each that is shown? */
+static uint32_t records_per_slice(const struct options *o)
+{
+	if (o->listen.size || o->format == FORMAT_OPENMETRICS || (!o->interval_ns && !o->limit))
+		return 0; /* each is needed */
+	if (o->interval_ns || o->limit < RECORDS_PER_SLICE / 2)
+		return RECORDS_PER_SLICE;
+	return o->limit < UINT32_MAX / 2 ? 2 * o->limit : 0;
+}
+
 static int open_watch(struct watch *w, struct failure *why)
 {
 	const struct options *o = w->options;
@@ -470,6 +509,7 @@ static int open_watch(struct watch *w, struct failure *why)
 		.filter = &w->filter,
 		.orderly = o->orderly,
 		.errors = o->errors,
+		.records_per_slice = records_per_slice(o),
 		.verbose = o->verbose,
 		.without = o->without,
 	};

@@ -68,6 +68,27 @@ of() {
 	assert_equal "$(of no-listener)" "$BURST 0 0"
 }
 
+# The kernel makes so many records that those who had most of it can be named, and no more.
+@test "in a storm what is beyond the limit needs no record, and is told all the same" {
+	local seconds=2 counters=$BATS_TEST_TMPDIR/counters
+	start_tcpwhy --netns "$NETNS"
+	in_netns "$TOP/build/bench/storm" -H -t $seconds refused >"$counters"
+	stop_tcpwhy
+	run "$PYTHON" "$TOP/tests/storm/storm.py" refused "$counters" "$OUT" "$ERR"
+	echo "$output"
+	assert_success
+	(($(sed -n 's|^\([0-9]*\)/s, .*|\1|p' <<<"$output") > 5000 * $(nproc))) || skip "this machine is too slow for a storm"
+	run grep -E '^[0-9]+ events had no record, there were too many at once: they are counted above, but not by process$' "$ERR"
+	assert_success
+}
+
+@test "--limit 0 makes a record of each" {
+	start_tcpwhy --netns "$NETNS" --limit 0
+	in_netns "$TOP/build/bench/storm" -H -t 1 refused >"$BATS_TEST_TMPDIR/counters"
+	stop_tcpwhy
+	refute grep 'had no record' "$ERR"
+}
+
 @test "a limit that is none is refused" {
 	run "$TCPWHY" --limit many
 	assert_failure 2

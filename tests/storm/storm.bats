@@ -56,6 +56,10 @@ storm() {
 	assert [ "$((bpf_after - bpf_before))" -le $GROWTH ]
 }
 
+@test "SYNs to a closed port, as lines that are thinned" {
+	storm refused
+}
+
 @test "SYNs to a closed port, in lines" {
 	storm refused --limit $LINES
 }
@@ -64,12 +68,20 @@ storm() {
 	storm refused 1
 }
 
+@test "resets with unread data, as lines that are thinned" {
+	storm unread
+}
+
 @test "resets with unread data, in lines" {
 	storm unread --limit $LINES
 }
 
 @test "resets with unread data, in counters" {
 	storm unread 1
+}
+
+@test "overflow of accept queues, as lines that are thinned" {
+	storm overflow
 }
 
 @test "overflow of accept queues, in lines" {

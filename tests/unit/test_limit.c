@@ -159,6 +159,22 @@ static void records_that_come_late_belong_to_the_second_that_runs(void **state)
 	end(b);
 }
 
+/* Whatever the limit says: of these no line could be made. */
+static void what_had_no_record_is_withheld_too(void **state)
+{
+	struct bench *b = bench_of(LINES);
+
+	(void)state;
+	limit_add(b->limit, START, VERDICT_refused, 5000);
+	expect_number(limit_due(b->limit), START + SECOND);
+	expect_number(allowed(b, START, VERDICT_refused, 7, LINES + 2), LINES);
+	limit_add(b->limit, START + SECOND - 1, VERDICT_refused, 3);
+	limit_end_second(b->limit, START + SECOND);
+	expect_said(b, 0, VERDICT_refused, 5005, START + SECOND);
+	expect_number(b->named[0], 2);
+	end(b);
+}
+
 static void without_a_limit_nothing_is_withheld(void **state)
 {
 	struct bench *b = bench_of(0);
@@ -179,6 +195,7 @@ int main(void)
 		cmocka_unit_test(next_second_begins_anew),
 		cmocka_unit_test(what_stands_for_many_counts_as_many),
 		cmocka_unit_test(records_that_come_late_belong_to_the_second_that_runs),
+		cmocka_unit_test(what_had_no_record_is_withheld_too),
 		cmocka_unit_test(without_a_limit_nothing_is_withheld),
 	};
 
