@@ -44,6 +44,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpo
 CFLAGS ?= -O2 -g
 USER_CFLAGS := -std=gnu11 $(WARNINGS) -DTCPWHY_VERSION='"$(VERSION)"' -D_GNU_SOURCE -Ibpf -Iuser \
 	-isystem $(BUILD) $(CROSS_CFLAGS) -fstack-protector-strong -ffunction-sections -fdata-sections
+FUZZ_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -Wno-missing-field-initializers
 BPF_CFLAGS := -O2 -g -std=gnu11 -Wall -Wextra -Wno-unused-parameter $(if $(WERROR),-Werror) \
 	-target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Ivmlinux -Ibpf
 # Everything is linked in, so that the binary runs where nothing is installed. STATIC= links
@@ -57,6 +58,7 @@ SKELETON := $(BUILD)/tcpwhy.skel.h
 PAGES := $(sort $(wildcard docs/verdicts/*.md)) docs/errors.md
 BATS := bats
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
 BENCH_PROGRAMS := $(addprefix $(BUILD)/bench/,traffic hold storm empty)
 SLOW_DRIVERS := $(patsubst tests/slow/%.c,$(BUILD)/tests/slow-%,$(wildcard tests/slow/*.c))
 
@@ -112,6 +114,10 @@ test-vm-arm64: setup-vm-arm64 ## a short test under kernels for arm64, in qemu (
 	$(Q)$(MAKE) --no-print-directory ARCH=arm64 all
 	$(Q)VM_ARCH=arm64 TESTS="$(or $(TESTS),tests/vm/smoke.bats)" tests/vm/run.sh $(KERNEL)
 
+test-fuzz: setup-fuzz ## each fuzzer from its corpus, for FUZZ_SECONDS=10, with sanitizers (FUZZ=fuzz_names chooses one)
+	$(Q)$(MAKE) --no-print-directory $(FUZZERS)
+	$(Q)tests/fuzz/run.sh $(FUZZ)
+
 bench: setup-bench ## what tcpwhy costs beside its peers: a quarter of an hour, on an idle machine (BENCH='shared pairs')
 	$(Q)$(MAKE) --no-print-directory tcpwhy $(BENCH_PROGRAMS)
 	$(Q)tools/bench/bench.py $(BENCH)
@@ -141,7 +147,7 @@ help: ## this
 	$(Q)awk 'BEGIN { FS = ":.*## " } /^##@/ { print "\n" substr($$0, 5) ":" } \
 		/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
-setup-build setup-install setup-test setup-bench setup-demo setup-real setup-vm setup-arm64 setup-vm-arm64:
+setup-build setup-install setup-test setup-bench setup-demo setup-real setup-fuzz setup-vm setup-arm64 setup-vm-arm64:
 	$(Q)tools/setup.sh $(@:setup-%=%)
 
 # ---- building ------------------------------------------------------------------------------------
@@ -218,6 +224,25 @@ $(BUILD)/tests/slow-%: tests/slow/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(USER_CFLAGS) -MD -MP -o $@ $<
 
+# All but main, instrumented: what a fuzzer needs of it is linked.
+$(BUILD)/fuzz/user/%.o: user/%.c | $(SKELETON)
+	$(call say,FUZZ,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) $(USER_CFLAGS) -MD -MP -c -o $@ $<
+
+$(BUILD)/fuzz/user/packed.o: USER_CFLAGS += -DPACKED_IN='"$(BUILD)"'
+$(BUILD)/fuzz/user/packed.o: $(addprefix $(BUILD)/,typed.gz probes.gz pages.gz)
+
+$(BUILD)/fuzz/tcpwhy.a: $(patsubst %,$(BUILD)/fuzz/%,$(filter-out user/main.o,$(USER_SOURCES:.c=.o)))
+	$(Q)rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/fuzz/tcpwhy.a
+	$(call say,FUZZ,$@)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) $(USER_CFLAGS) -fsanitize=fuzzer -MD -MP -o $@ $(filter %.c %.a,$^) $(LDLIBS)
+
+$(BUILD)/fuzz/fuzz_options: LDLIBS += -Wl,--wrap=argp_parse
+
 $(BUILD)/bench/%: tools/bench/%.c tools/bench/loopback.c
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
@@ -233,7 +258,7 @@ $(BUILD)/bench/empty.skel.h: tools/bench/empty.bpf.c
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $(@D)/empty.bpf.o $<
 	$(Q)$(BPFTOOL) gen skeleton $(@D)/empty.bpf.o name empty > $@
 
--include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/tests/*.d $(BUILD)/bench/*.d)
+-include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/tests/*.d $(BUILD)/bench/*.d $(BUILD)/fuzz/*.d $(BUILD)/fuzz/user/*.d)
 
-.PHONY: all run demo bench bench-vm install test test-slow test-storm test-real test-vm test-vm-quick test-vm-arm64 test-pristine setup lint format vmlinux clean help \
-	setup-build setup-install setup-test setup-bench setup-demo setup-real setup-vm setup-arm64 setup-vm-arm64
+.PHONY: all run demo bench bench-vm install test test-fuzz test-slow test-storm test-real test-vm test-vm-quick test-vm-arm64 test-pristine setup lint format vmlinux clean help \
+	setup-build setup-install setup-test setup-bench setup-demo setup-real setup-fuzz setup-vm setup-arm64 setup-vm-arm64

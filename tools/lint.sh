@@ -16,9 +16,9 @@ check clang-format --dry-run --Werror $(git ls-files '*.[ch]' ':!vmlinux/vmlinux
 # shellcheck disable=SC2046
 check shellcheck $(git ls-files '*.sh' '*.bash' tools/sysroot tools/vm .ci/run)
 # shellcheck disable=SC2046
-check codespell $(git ls-files ':!LICENSE' ':!vmlinux/vmlinux.h')
+check codespell $(git ls-files ':!LICENSE' ':!vmlinux/vmlinux.h' ':!tests/fuzz/corpus')
 
-for file in $(git ls-files ':!LICENSE' ':!README.md' ':!.gitignore' ':!.editorconfig'); do
+for file in $(git ls-files ':!LICENSE' ':!README.md' ':!.gitignore' ':!.editorconfig' ':!tests/fuzz/corpus'); do
 	head -n 3 "$file" | grep -q 'SPDX-License-Identifier: GPL-2.0-only' || {
 		echo "$file: no SPDX line"
 		status=1

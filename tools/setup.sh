@@ -16,6 +16,7 @@ strace tmux shellcheck clang-format codespell'
 real='bats bats-assert bats-support curl default-jdk-headless golang-github-go-sql-driver-mysql-dev golang-go haproxy hping3 iproute2
 mariadb-client mariadb-server nftables nginx-light nodejs procps python3 redis-server redis-tools util-linux'
 bench='iproute2 python3 libbpf-tools bpftrace bpfcc-tools util-linux coreutils' # coreutils: stdbuf
+fuzz='libclang-rt-14-dev'
 vm='busybox-static cpio kmod qemu-system-x86 xz-utils zstd' # virtiofsd comes with qemu-system-common
 # To build for arm64, and to run it in qemu. If this machine is one, its own compiler will do, and the guest has its root.
 arm64='gcc-aarch64-linux-gnu libc6-dev-arm64-cross'
@@ -87,12 +88,13 @@ case "${1-} $#" in
 'demo 1') wanted="$build $demo" ;;
 'test 1') wanted="$build $install $test" ;;
 'real 1') wanted="$build $real" ;;
+'fuzz 1') wanted="$build $fuzz" ;;
 'bench 1') wanted="$build $bench" ;;
 'vm 1') wanted="$build $install $test $vm" ;;
 'arm64 1') wanted="$build $arm64" ;;
 'vm-arm64 1') wanted="$build $arm64 $vm_arm64" ;;
 *)
-	echo 'usage: tools/setup.sh build|install|demo|test|real|bench|vm|arm64|vm-arm64' >&2
+	echo 'usage: tools/setup.sh build|install|demo|test|real|fuzz|bench|vm|arm64|vm-arm64' >&2
 	exit 2
 	;;
 esac

@@ -100,6 +100,14 @@ static void value_process(struct value *v, const struct record *r)
 	set_text(v, v->buffer);
 }
 
+/* A record may come from a file, and have any number where the kernel has those of the enum. */
+#define COUNT(names) (sizeof(names) / sizeof(*(names)))
+
+static void set_name(struct value *v, const char *const *names, size_t n, size_t i)
+{
+	set_text(v, i < n ? names[i] : NULL);
+}
+
 static void value_local(struct value *v, const struct record *r)
 {
 	format_local(v->buffer, &r->e->tuple);
@@ -132,7 +140,7 @@ static void value_event(struct value *v, const struct record *r)
 		[EVENT_BAD_FD] = "bad-fd",
 	};
 
-	set_text(v, names[r->e->facts.event]);
+	set_name(v, names, COUNT(names), r->e->facts.event);
 }
 
 static void value_comm(struct value *v, const struct record *r)
@@ -150,7 +158,7 @@ static void value_owner_source(struct value *v, const struct record *r)
 	};
 
 	if (r->e->owner.pid)
-		set_text(v, names[r->e->owner.source]);
+		set_name(v, names, COUNT(names), r->e->owner.source);
 }
 
 static void value_home(struct value *v, const struct record *r, enum cgroup_kind kind)
@@ -211,7 +219,7 @@ static void value_socket(struct value *v, const struct record *r)
 	};
 
 	if (r->e->facts.event != EVENT_BAD_FD)
-		set_text(v, names[r->e->facts.socket]);
+		set_name(v, names, COUNT(names), r->e->facts.socket);
 }
 
 static void value_state(struct value *v, const struct record *r)
@@ -412,22 +420,23 @@ bool field_is_of_other_end(unsigned int field)
 /* Numbers in the evidence are unsigned; descriptors that were there are not negative. */
 static uint64_t read_number(const void *from, size_t size)
 {
-	const union {
+	union {
 		uint8_t u8;
 		uint16_t u16;
 		uint32_t u32;
 		uint64_t u64;
-	} *number = from;
+	} number;
 
+	memcpy(&number, from, size);
 	switch (size) {
-	case sizeof(number->u8):
-		return number->u8;
-	case sizeof(number->u16):
-		return number->u16;
-	case sizeof(number->u32):
-		return number->u32;
+	case sizeof(number.u8):
+		return number.u8;
+	case sizeof(number.u16):
+		return number.u16;
+	case sizeof(number.u32):
+		return number.u32;
 	default:
-		return number->u64;
+		return number.u64;
 	}
 }
 
