@@ -100,15 +100,18 @@ static __always_inline void count_verdict(__u32 judgement, __s64 n)
 		__sync_fetch_and_add(&counts->verdict[verdict], n);
 }
 
-/* Is the record of a verdict, which stands for n events, one too many? Then it is counted. */
-static __always_inline bool is_thinned(const struct facts *facts, __u32 verdict, __u32 n)
+/*
+ * Is the record of a verdict, which stands for n events, one too many? Then it is counted. A
+ * function of its own because of its frame: the verifier adds them up.
+ */
+__noinline int thin(__u32 verdict, __u32 n)
 {
 	__u32 zero = 0, now = bpf_jiffies64() * tick_us >> SLICE_US_SHIFT;
 	struct counts *counts = bpf_map_lookup_elem(&counters, &zero);
 	struct slices *all = bpf_map_lookup_elem(&slices, &zero);
 	struct slice *slice;
 
-	if (!counts || !all || may_be_replaced(facts, verdict))
+	if (!counts || !all)
 		return false;
 	verdict &= VERDICTS_MAX - 1;
 	slice = &all->of[verdict];
@@ -120,6 +123,11 @@ static __always_inline bool is_thinned(const struct facts *facts, __u32 verdict,
 	if (!has_thinned)
 		has_thinned = true;
 	return true;
+}
+
+static __always_inline bool is_thinned(const struct facts *facts, __u32 verdict, __u32 n)
+{
+	return records_per_slice && !may_be_replaced(facts, verdict) && thin(verdict, n);
 }
 
 static __always_inline void *reserve_record(enum record_type type, __u16 size)
@@ -157,8 +165,7 @@ static __always_inline struct evidence *report(const struct facts *facts, __u32 
 	struct evidence *e = NULL;
 
 	count_verdict(judgement, n);
-	if (judgement & WORTH_A_RECORD &&
-	    !(records_per_slice && is_thinned(facts, judgement & ~WORTH_A_RECORD, n)))
+	if (judgement & WORTH_A_RECORD && !is_thinned(facts, judgement & ~WORTH_A_RECORD, n))
 		e = reserve_evidence(facts);
 	if (e)
 		e->count = n;
