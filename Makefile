@@ -98,6 +98,10 @@ test-storm: setup-test ## connections die as fast as the machine can let them; n
 	$(Q)$(MAKE) --no-print-directory tcpwhy $(BENCH_PROGRAMS)
 	$(Q)tests/run.sh tests/storm/storm.bats
 
+test-soak: setup-test ## SOAK_MINUTES=30 of deaths, with the books and the memory looked at each minute
+	$(Q)$(MAKE) --no-print-directory tcpwhy $(BENCH_PROGRAMS)
+	$(Q)tests/run.sh tests/soak/soak.bats
+
 test-real: setup-real ## haproxy, MariaDB, nginx, redis, Go, curl, Java, Node
 	$(Q)$(MAKE) --no-print-directory tcpwhy
 	$(Q)tests/run.sh real
@@ -260,5 +264,5 @@ $(BUILD)/bench/empty.skel.h: tools/bench/empty.bpf.c
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/tests/*.d $(BUILD)/bench/*.d $(BUILD)/fuzz/*.d $(BUILD)/fuzz/user/*.d)
 
-.PHONY: all run demo bench bench-vm install test test-fuzz test-slow test-storm test-real test-vm test-vm-quick test-vm-arm64 test-pristine setup lint format vmlinux clean help \
+.PHONY: all run demo bench bench-vm install test test-fuzz test-soak test-slow test-storm test-real test-vm test-vm-quick test-vm-arm64 test-pristine setup lint format vmlinux clean help \
 	setup-build setup-install setup-test setup-bench setup-demo setup-real setup-fuzz setup-vm setup-arm64 setup-vm-arm64
