@@ -43,18 +43,21 @@ void format_seconds(char out[TIME_SIZE], uint64_t when)
 		format_time_of_day(out, wall_ns(when));
 }
 
-void format_time(char out[TIME_SIZE], uint64_t when)
+void format_wall(char out[TIME_SIZE], uint64_t wall)
 {
-	uint64_t wall = wall_ns(when);
 	size_t n;
 
-	if (times.style == TIME_SINCE_START) {
-		snprintf(out, TIME_SIZE, "%.6f", since_start(when));
-		return;
-	}
 	format_time_of_day(out, wall);
 	n = strlen(out);
 	snprintf(out + n, TIME_SIZE - n, ".%03u", (unsigned int)(wall / 1000000 % 1000));
+}
+
+void format_time(char out[TIME_SIZE], uint64_t when)
+{
+	if (times.style == TIME_SINCE_START)
+		snprintf(out, TIME_SIZE, "%.6f", since_start(when));
+	else
+		format_wall(out, wall_ns(when));
 }
 
 void format_rfc3339(char out[RFC3339_SIZE], uint64_t when)

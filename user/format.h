@@ -38,6 +38,9 @@ void format_set_times(const struct time_settings *settings, uint64_t start);
 /* "10:31:07.412", or "12.345678". */
 void format_time(char out[TIME_SIZE], uint64_t when);
 
+/* TIME_OF_DAY of a time in ns since 1970. */
+void format_wall(char out[TIME_SIZE], uint64_t wall);
+
 /* The same without fractions of a second of the day: "10:31:07", or "12.345". */
 void format_seconds(char out[TIME_SIZE], uint64_t when);
 

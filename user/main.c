@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "explain.h"
+#include "join.h"
 #include "kernel_btf.h"
 #include "options.h"
 #include "render_text.h"
@@ -20,10 +21,9 @@ static int show_verdicts(const struct options *options, struct failure *why)
 
 /* An exit status, or -1 and *why. */
 static int (*const commands[])(const struct options *options, struct failure *why) = {
-	[COMMAND_WATCH] = watch,
-	[COMMAND_VERDICTS] = show_verdicts,
-	[COMMAND_CHECK] = check,
-	[COMMAND_EXPLAIN] = explain,
+	[COMMAND_WATCH] = watch, [COMMAND_VERDICTS] = show_verdicts,
+	[COMMAND_CHECK] = check, [COMMAND_EXPLAIN] = explain,
+	[COMMAND_JOIN] = join,
 };
 
 int main(int argc, char **argv)

@@ -32,11 +32,16 @@ static const char doc[] =
 	"capabilities are "
 	"missing, 4 the kernel has no BTF, 5 the kernel lacks something else that is needed, 6 no "
 	"such "
-	"process, 7 stdout cannot be written. With a COMMAND: its own; 128 and the number of the "
+	"process, 7 stdout cannot be written, 8 not all of the input can be used. With a COMMAND: "
+	"its own; 128 and the number of the "
 	"signal that killed it; 126 it cannot be executed, 127 it does not exist.\n"
 	"\n"
 	"With check: says what tcpwhy can tell on this kernel, and what is missing; exit status "
 	"as tcpwhy would have it.\n"
+	"\n"
+	"With join: reads what tcpwhy -j wrote on several hosts ('-' is stdin), and shows each "
+	"death with what became of the other end on the other host, also through NAT; 8 if lines "
+	"of the input could not be used.\n"
 	"\n"
 	"With explain: tells all about a VERDICT, or to which verdicts an error MESSAGE may lead, "
 	"such as 'connection reset by peer' or a line of a log. Without either it lists what it "
@@ -56,6 +61,8 @@ static const char doc[] =
 	"                         what happened, what both ends see, how to confirm and to fix it\n"
 	"  tcpwhy explain 'write: broken pipe'\n"
 	"                         which verdicts this may be, and how to tell which\n"
+	"  tcpwhy join web.jsonl db.jsonl\n"
+	"                         both ends of the connections between two hosts\n"
 	"  tcpwhy --verdicts      what the verdicts mean, and what to do about them";
 
 enum {
@@ -156,6 +163,7 @@ static const struct {
 } subcommands[] = {
 	{ "check", COMMAND_CHECK },
 	{ "explain", COMMAND_EXPLAIN },
+	{ "join", COMMAND_JOIN },
 };
 
 struct parse {
@@ -301,14 +309,33 @@ static int parse_positional(struct parse *p, const char *text, unsigned int posi
 	}
 }
 
+/* argp has sorted the options out before: what follows join are files. */
+static int parse_argument(struct parse *p, const char *text, struct argp_state *state)
+{
+	int err = parse_positional(p, text, state->arg_num);
+
+	if (!err && p->options->command == COMMAND_JOIN) {
+		p->options->files = state->argv + state->next;
+		p->options->file_count = state->argc - state->next;
+		state->next = state->argc;
+	}
+	return err;
+}
+
 /* Options that are about what is watched mean nothing to a subcommand. */
 static int check_subcommand(struct parse *p)
 {
 	const struct argp_option *option = p->watch_option;
 	const char *name = p->subcommand;
 
-	if (p->options->format == FORMAT_JSON && p->options->command != COMMAND_CHECK)
+	if (p->options->format == FORMAT_JSON && p->options->command == COMMAND_EXPLAIN)
 		return failed(p->why, EXIT_USAGE, "--json is not for %s", name);
+	if (p->options->times.utc && p->options->command != COMMAND_JOIN)
+		return failed(p->why, EXIT_USAGE, "--utc is not for %s: nothing is watched", name);
+	if (p->options->command == COMMAND_JOIN && !p->options->file_count)
+		return failed(
+			p->why, EXIT_USAGE,
+			"join needs files: what tcpwhy -j wrote on each host, or - for stdin");
 	if (p->options->cmd)
 		return failed(p->why, EXIT_USAGE,
 			      "%s and a command exclude each other: nothing is watched", name);
@@ -475,7 +502,7 @@ static int parse_other(struct parse *p, int key, const char *arg, struct argp_st
 		p->options->command = COMMAND_VERDICTS;
 		return 0;
 	case ARGP_KEY_ARG:
-		return parse_positional(p, arg, state->arg_num);
+		return parse_argument(p, arg, state);
 	case ARGP_KEY_END:
 		return check_together(p);
 	}
@@ -485,7 +512,7 @@ static int parse_other(struct parse *p, int key, const char *arg, struct argp_st
 /* How it is told is for subcommands too, where it makes a difference. */
 static bool is_for_all(int key)
 {
-	return key == 'j' || key == KEY_FORMAT || key == KEY_COLOR;
+	return key == 'j' || key == KEY_FORMAT || key == KEY_COLOR || key == KEY_UTC;
 }
 
 static void note_watch_option(struct parse *p, int key)
@@ -530,7 +557,7 @@ int options_parse(struct options *options, int argc, char **argv, struct failure
 		.options = described,
 		.parser = parse_one,
 		.args_doc = "[INTERVAL [COUNT]]\n[INTERVAL] -- COMMAND [ARGUMENT...]\ncheck\n"
-			    "explain [VERDICT|MESSAGE]",
+			    "explain [VERDICT|MESSAGE]\njoin FILE...",
 		.doc = doc,
 	};
 	struct parse p = { .options = options, .why = why };

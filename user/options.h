@@ -17,6 +17,7 @@ enum command {
 	COMMAND_VERDICTS, /* --verdicts: print the table */
 	COMMAND_CHECK,    /* check: what can be told on this kernel */
 	COMMAND_EXPLAIN,  /* explain: what a verdict or an error message means */
+	COMMAND_JOIN,     /* join: what several hosts saw, put together */
 };
 
 enum format {
@@ -47,6 +48,9 @@ struct options {
 	uint64_t interval_ns;  /* INTERVAL, 0 = a line for each death */
 	uint64_t limit;        /* --limit: lines of a verdict in a second, 0 = all */
 	uint64_t count;        /* COUNT of intervals, 0 = without end */
+
+	char **files; /* of join: names, "-" is stdin */
+	unsigned int file_count;
 
 	/* of explain: its arguments with blanks between them, "" = none */
 	char topic[TOPIC_SIZE];

@@ -30,10 +30,20 @@ static bool same_address(const struct tuple *a, const __u8 *of_a, const struct t
 	return !memcmp(one, other, sizeof(one));
 }
 
+/* The local end of one is the remote end of the other. */
+static bool is_remote_of(const struct tuple *a, const struct tuple *b)
+{
+	return a->lport == b->rport && same_address(a, a->laddr, b, b->raddr);
+}
+
 static bool opposite(const struct tuple *a, const struct tuple *b)
 {
-	return a->lport == b->rport && a->rport == b->lport &&
-	       same_address(a, a->laddr, b, b->raddr) && same_address(a, a->raddr, b, b->laddr);
+	return is_remote_of(a, b) && is_remote_of(b, a);
+}
+
+bool pair_shares_end(const struct tuple *a, const struct tuple *b)
+{
+	return is_remote_of(a, b) || is_remote_of(b, a);
 }
 
 /* FNV-1a of one end; the sum of both does not depend on their order. */
@@ -49,9 +59,19 @@ static __u32 hash_end(int family, const __u8 *address, __u16 port)
 	return hash;
 }
 
+__u32 pair_hash_local(const struct tuple *t)
+{
+	return hash_end(t->family, t->laddr, t->lport);
+}
+
+__u32 pair_hash_remote(const struct tuple *t)
+{
+	return hash_end(t->family, t->raddr, t->rport);
+}
+
 __u32 pair_hash(const struct tuple *t)
 {
-	return hash_end(t->family, t->laddr, t->lport) + hash_end(t->family, t->raddr, t->rport);
+	return pair_hash_local(t) + pair_hash_remote(t);
 }
 
 /* ---- sequence numbers -------------------------------------------------------------------- */
@@ -99,7 +119,12 @@ static bool was_sent_by(const struct evidence *incident, const struct evidence *
 
 bool pair_matches(const struct evidence *a, const struct evidence *b)
 {
-	if (!pair_possible(a) || !pair_possible(b) || !opposite(&a->tuple, &b->tuple))
+	return opposite(&a->tuple, &b->tuple) && pair_numbers_match(a, b);
+}
+
+bool pair_numbers_match(const struct evidence *a, const struct evidence *b)
+{
+	if (!pair_possible(a) || !pair_possible(b))
 		return false;
 	if (is_death(a) && is_death(b))
 		return expects_of(a, b) && expects_of(b, a);

@@ -23,4 +23,15 @@ bool pair_possible(const struct evidence *e);
  * other. */
 bool pair_matches(const struct evidence *a, const struct evidence *b);
 
+/* The same by sequence numbers alone, where NAT may have changed addresses and ports. */
+bool pair_numbers_match(const struct evidence *a, const struct evidence *b);
+
+/* Do both have the same address and port of one of the two ends, so that NAT changed one at most?
+ */
+bool pair_shares_end(const struct tuple *a, const struct tuple *b);
+
+/* Of one end: the same for IPv4 and IPv4-mapped addresses. */
+__u32 pair_hash_local(const struct tuple *t);
+__u32 pair_hash_remote(const struct tuple *t);
+
 #endif

@@ -122,12 +122,7 @@ static void text_beneath(FILE *out, enum verdict verdict, const char *process, c
 	terminal_wrap(out, words, WORDS_INDENT, WORDS_INDENT);
 }
 
-struct line {
-	char when[TIME_SIZE], process[PROCESS_SIZE], tuple[128], words[2048];
-	enum verdict verdict;
-};
-
-static void text_line(FILE *out, const struct line *l)
+void text_line(FILE *out, const struct text_line *l)
 {
 	int column = strlen(l->when) +
 		     longer(strlen(verdict_text(l->verdict)->name), VERDICT_WIDTH) +
@@ -147,7 +142,7 @@ static void text_line(FILE *out, const struct line *l)
 
 void text_evidence(FILE *out, const struct evidence *e, const struct evidence *other)
 {
-	struct line l = { .verdict = classify(&e->facts) };
+	struct text_line l = { .verdict = classify(&e->facts) };
 
 	format_time(l.when, e->time_ns);
 	format_process(l.process, &e->owner);
@@ -186,7 +181,7 @@ static void format_processes(char *out, size_t size, const struct tally *tally,
 void text_withheld(FILE *out, uint64_t until, enum verdict verdict, uint64_t n,
 		   const struct tally *tally)
 {
-	struct line l = { .verdict = verdict, .process = "-", .tuple = "*" };
+	struct text_line l = { .verdict = verdict, .process = "-", .tuple = "*" };
 	char processes[PROCESSES_SIZE];
 
 	format_time(l.when, until);

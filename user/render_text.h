@@ -18,6 +18,14 @@
  */
 void text_evidence(FILE *out, const struct evidence *e, const struct evidence *other);
 
+/* A line in these columns, of whatever made it: words are wrapped on a terminal. */
+struct text_line {
+	char when[TIME_SIZE], process[PROCESS_SIZE], tuple[128], words[2048];
+	enum verdict verdict;
+};
+
+void text_line(FILE *out, const struct text_line *line);
+
 /*
  * In the same columns, for what had no lines of its own: n of the verdict in the second until then
  * (CLOCK_MONOTONIC, ns), and the processes that had most of it.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "verdict.h"
 
+#include <string.h>
+
 static const struct verdict_text texts[VERDICT_COUNT] = {
 #define VERDICT(id, name, group, meaning, remedy)                                                  \
 	[VERDICT_##id] = { name, GROUP_##group, meaning, remedy },
@@ -30,4 +32,13 @@ const char *verdict_group_name(enum verdict_group group)
 		return "unknown";
 	}
 	return "";
+}
+
+enum verdict verdict_named(const char *name)
+{
+	enum verdict verdict = 0;
+
+	while (verdict < VERDICT_COUNT && strcmp(verdict_text(verdict)->name, name))
+		verdict++;
+	return verdict;
 }

@@ -15,6 +15,9 @@ struct verdict_text {
 /* The row of the table; verdict must be below VERDICT_COUNT. */
 const struct verdict_text *verdict_text(enum verdict verdict);
 
+/* The verdict of that name; VERDICT_COUNT: none. */
+enum verdict verdict_named(const char *name);
+
 /* A heading for the group, such as "orderly". */
 const char *verdict_group_name(enum verdict_group group);
 
