@@ -12,9 +12,9 @@ build='gcc make clang llvm libbpf-dev libelf-dev libjson-c-dev libmicrohttpd-dev
 install=scdoc
 demo='iproute2 nftables python3'
 test='bats bats-assert bats-support libcmocka-dev iproute2 jq nftables procps util-linux python3 python3-jsonschema python3-prometheus-client redis-server
-strace tmux shellcheck clang-format codespell'
+prometheus python3-yaml strace tmux shellcheck clang-format codespell'
 real='bats bats-assert bats-support curl default-jdk-headless golang-github-go-sql-driver-mysql-dev golang-go haproxy hping3 iproute2
-mariadb-client mariadb-server nftables nginx-light nodejs procps python3 redis-server redis-tools util-linux'
+mariadb-client mariadb-server nftables nginx-light nodejs procps prometheus python3 redis-server redis-tools util-linux'
 bench='iproute2 python3 libbpf-tools bpftrace bpfcc-tools util-linux coreutils' # coreutils: stdbuf
 fuzz='libclang-rt-14-dev'
 vm='busybox-static cpio kmod qemu-system-x86 xz-utils zstd' # virtiofsd comes with qemu-system-common
@@ -73,7 +73,7 @@ install()
 	apt install -y --no-install-recommends "$@"
 	! command -v systemctl >/dev/null || for package; do
 		case $package in
-		haproxy | redis-server) unit=$package ;;
+		haproxy | prometheus | redis-server) unit=$package ;;
 		mariadb-server) unit=mariadb ;;
 		nginx-light) unit=nginx ;;
 		*) continue ;;

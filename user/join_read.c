@@ -296,7 +296,9 @@ static bool next_line(struct reader *r, FILE *in)
 
 static int read_line(struct reader *r)
 {
-	if (!r->len) /* blank lines come when files are put together by hand */
+	/* blank lines come when files are put together by hand, ours when collectors take stderr
+	 * too */
+	if (!r->len || !strncmp(r->line, "tcpwhy: ", 8))
 		return 0;
 	if (r->len == JOIN_LINE_MAX)
 		return bad(r, "longer than any line of tcpwhy -j");

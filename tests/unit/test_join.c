@@ -65,13 +65,15 @@ static void a_record_is_read_whole(void **state)
 
 static void hosts_are_those_of_the_last_start_or_of_the_record(void **state)
 {
-	static const char text[] = "{\"type\":\"start\",\"schema\":1,\"host\":\"a\"}\n" RECORD
-				   "}\n{\"type\":\"start\",\"schema\":1,\"host\":\"b\"}\n" RECORD
-				   "}\n" RECORD ",\"host\":\"a\",\"other_end\":{}}";
+	static const char text[] =
+		"tcpwhy: watching\n\n{\"type\":\"start\",\"schema\":1,\"host\":\"a\"}\n" RECORD
+		"}\n{\"type\":\"start\",\"schema\":1,\"host\":\"b\"}\n" RECORD "}\n" RECORD
+		",\"host\":\"a\",\"other_end\":{}}";
 	struct join join = read_text(text, strlen(text));
 
 	(void)state;
 	expect_number(join.record_count, 3);
+	expect_number(files[0].bad, 0);
 	assert_string_equal(join.hosts[join.records[0].host], "a");
 	assert_string_equal(join.hosts[join.records[1].host], "b");
 	assert_string_equal(join.hosts[join.records[2].host], "a");
