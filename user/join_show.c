@@ -142,7 +142,7 @@ void join_show_text(FILE *out, const struct join *join, const struct join_record
 {
 	struct text_line line = { .verdict = r->verdict };
 	struct json_object *o = object_of(r);
-	FILE *words = fmemopen(line.words, sizeof(line.words), "w");
+	FILE *words = fmemopen(line.words, sizeof(line.words) - 1, "w");
 
 	format_wall(line.when, r->e.time_ns - join->files[r->file].clock_ahead_ns);
 	show_process(line.process, o);

@@ -55,6 +55,7 @@ struct expected {
 	uint32_t pid;
 	bool children, keep, orderly, errors, verbose, json, since_start, utc, stable;
 	unsigned int fields; /* how many of --fields */
+	unsigned int files;  /* how many of join */
 	uint32_t without;
 	enum color_when color;
 	uint64_t duration_ns, interval_ns, count;
@@ -128,6 +129,9 @@ static const struct good {
 	  { .command = COMMAND_CHECK, .json = true, .verbose = true } },
 	{ { "--without", "reset-reason", "check", "--color=never" },
 	  { .command = COMMAND_CHECK, .without = BIT(reset_reason), .color = COLOR_NEVER } },
+	{ { "join", "a", "-j", "-", "check" },
+	  { .command = COMMAND_JOIN, .json = true, .files = 3 } },
+	{ { "--utc", "join", "a" }, { .command = COMMAND_JOIN, .utc = true, .files = 1 } },
 	{ { "explain" }, { .command = COMMAND_EXPLAIN } },
 	{ { "explain", "refused" }, { .command = COMMAND_EXPLAIN, .topic = "refused" } },
 	{ { "explain", "read: connection reset" },
@@ -171,6 +175,7 @@ static int options_differ(const struct options *seen, const struct expected *exp
 	       differs("stable", seen->stable, expected->stable) +
 	       text_differs("listen", seen->listen.text, expected->listen) +
 	       differs("fields", seen->fields.n, expected->fields) +
+	       differs("files", seen->file_count, expected->files) +
 	       differs("without", seen->without, expected->without) +
 	       differs("color", seen->color, expected->color) +
 	       differs("duration_ns", seen->duration_ns, expected->duration_ns) +
@@ -361,6 +366,14 @@ static const struct bad {
 	{ { "explain", "--json" }, EXIT_USAGE, "--json is not for explain" },
 	{ { "explain", "refused", "--", "ls" }, EXIT_USAGE, "explain and a command exclude" },
 	{ { "1", "explain" }, EXIT_USAGE, "count 'explain'" },
+	{ { "explain", "--utc" }, EXIT_USAGE, "--utc is not for explain" },
+	{ { "check", "--utc" }, EXIT_USAGE, "--utc is not for check" },
+	{ { "join" }, EXIT_USAGE, "join needs files" },
+	{ { "join", "-j" }, EXIT_USAGE, "join needs files" },
+	{ { "join", "a", "-t" }, EXIT_USAGE, "-t is not for join" },
+	{ { "join", "a", "--listen", "80" }, EXIT_USAGE, "--listen is not for join" },
+	{ { "join", "a", "--", "ls" }, EXIT_USAGE, "join and a command exclude" },
+	{ { "1", "join", "a" }, EXIT_USAGE, "count 'join'" },
 	{ { "-P", "80x", "-p", "x" }, EXIT_USAGE, "port '80x'" }, /* the first is told */
 };
 
