@@ -362,6 +362,7 @@ static const struct field table[] = {
 	NUMBER(srtt_us, FULL | NOT_ZERO, facts.srtt_us),
 	NUMBER(heard_ms, HEARD, facts.heard_ms),
 	NUMBER(sent_ms, HEARD, facts.sent_ms),
+	NUMBER(received_ms, HEARD, facts.received_ms),
 	NUMBER(tick_us, FULL, facts.tick_us),
 	NUMBER(closed_ms, BOTH | NOT_ZERO, closed_ms),
 	NUMBER(fin_silence_ms, NOT_ZERO, fin_silence_ms),
