@@ -89,7 +89,7 @@ struct facts {
 	__u32 snd_wnd;         /* bytes, the window that the peer last offered */
 	__u32 user_timeout_ms; /* TCP_USER_TIMEOUT, 0 = none: icsk_user_timeout */
 	__u32 heard_ms;        /* since the last acknowledgement from the peer: rcv_tstamp */
-	__u32 sent_ms;         /* since our last data segment, or since it was connected: lsndtime */
+	__u32 sent_ms;         /* since our last data segment, or the handshake: lsndtime */
 	__u32 srtt_us;         /* smoothed round-trip time */
 	__u32 tick_us;         /* resolution of heard_ms and sent_ms: one jiffy */
 	__u32 segs_in;         /* segments received */
@@ -97,7 +97,7 @@ struct facts {
 	__u8 probes_out;       /* keepalive or window probes not answered: icsk_probes_out */
 	__u8 retransmits;      /* unanswered retransmissions in a row: icsk_retransmits */
 	__u8 pad[2];
-	__u32 received_ms;     /* since the peer's last data, or since it was connected: lrcvtime */
+	__u32 received_ms;    /* since the peer's last data, or the handshake: lrcvtime */
 	__u64 bytes_acked;    /* RFC 4898 tcpEStatsAppHCThruOctetsAcked; our SYN counts 1 */
 	__u64 bytes_received; /* RFC 4898 tcpEStatsAppHCThruOctetsReceived */
 };
@@ -174,8 +174,8 @@ struct evidence {
 	__u32 seg_seq;        /* sequence number of the segment that was answered or dropped */
 	__u32 count;          /* how many such events this record stands for, at least 1 */
 	__u32 fin_silence_ms; /* of data before the first FIN, ours or the peer's; 0 = unknown */
-	__u32 written_ms; /* since the write that was never acknowledged; 0 = nothing was sent
-			     again; of SYN_SENT, since the first SYN and RTO_MIN_MS more */
+	__u32 written_ms; /* since the write that was never acknowledged; 0 = nothing was sent again
+			   */
 	__u32 jiffies;    /* of the kernel, at this time; with which those of closers compare */
 	__u64 closer_key; /* user space is to look for its closer: struct closer; 0 = no need */
 };

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "derived.h"
 
-#include <stdbool.h>
-
 #include "classify.h"
 
 /* Our FIN takes a sequence number too, but is not data. It is the last to be acknowledged. */
@@ -54,10 +52,12 @@ __u32 silence_before_write(const struct facts *f)
 	return f->heard_ms > f->sent_ms ? f->heard_ms - f->sent_ms : 0;
 }
 
-/* tcp_connect() sets retrans_stamp; nothing has been measured yet that RTO_MIN_MS would give way to. */
-__u32 connecting_ms(const struct evidence *e)
+/* tcp_connect() sets retrans_stamp; nothing has been measured yet that RTO_MIN_MS would give way
+ * to. */
+bool connecting_ms(const struct evidence *e, __u32 *ms)
 {
-	if (e->facts.state != ST_SYN_SENT || e->written_ms <= RTO_MIN_MS)
-		return 0;
-	return e->written_ms - RTO_MIN_MS;
+	if (e->facts.state != ST_SYN_SENT || e->written_ms < RTO_MIN_MS)
+		return false;
+	*ms = e->written_ms - RTO_MIN_MS;
+	return true;
 }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What follows from the facts of a connection's own socket: data without FIN and SYN, and silences. */
+/* What follows from the facts of a connection's own socket: data without FIN and SYN, and silences.
+ */
 #ifndef TCPWHY_DERIVED_H
 #define TCPWHY_DERIVED_H
+
+#include <stdbool.h>
 
 #include "evidence.h"
 
@@ -20,9 +23,9 @@ __u32 silence_ms(const struct facts *f);
 __u32 silence_before_write(const struct facts *f);
 
 /*
- * Since connect() sent its first SYN, ms; of a socket that is still connecting. 0: not known, or
- * less than 1 ms.
+ * Since connect() sent its first SYN, ms, of a socket that is still connecting. False: it is not
+ * known.
  */
-__u32 connecting_ms(const struct evidence *e);
+bool connecting_ms(const struct evidence *e, __u32 *ms);
 
 #endif
