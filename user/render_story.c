@@ -29,7 +29,7 @@ static void text_step(FILE *out, const struct step *step, uint64_t first)
 		[WAY_NONE] = "  ", [WAY_OUT] = "->", [WAY_IN] = "<-"
 	};
 	char when[32] = "", what[STEP_WHAT_SIZE], words[WORDS_SIZE];
-	uint64_t ms = step->dated ? (step->time_ns - first) / NS_PER_MS : 0;
+	uint64_t ms = step->dated ? (step->time_ns - first + NS_PER_MS / 2) / NS_PER_MS : 0;
 	int column;
 
 	if (step->dated)

@@ -274,6 +274,8 @@ static size_t steps_of(struct step *list, const struct evidence *e)
 	else if (e->closed_ms)
 		add(&s, STEP_FIN, WAY_OUT, e->closed_ms)->silence_ms = e->fin_silence_ms;
 	add_end(&s);
+	if (!s.n)
+		add(&s, STEP_END, WAY_NONE, 0);
 	return s.n;
 }
 
