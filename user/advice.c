@@ -140,10 +140,13 @@ static __u32 idle_ms(const struct scene *s)
 	return idle >= WORTH_A_TIMEOUT_MS ? idle : 0;
 }
 
-/* So much shorter that both ends never close at once. */
+/* So much shorter that both ends never close at once; in whole seconds, or tenths if it is short.
+ */
 static __u32 below_ms(const struct scene *s)
 {
-	return (__u64)idle_ms(s) * 4 / 5;
+	__u32 ms = (__u64)idle_ms(s) * 4 / 5;
+
+	return ms - ms % (ms < 10000 ? 100 : 1000);
 }
 
 /* After how long the connection was used again. */
@@ -208,7 +211,7 @@ static bool put_duration(char out[VALUE_SIZE], __u32 ms)
 	return ms;
 }
 
-/* At least one; not more than asked for, if that is not less. */
+/* Whole ones, and at least one: no idle time is shorter that is worth advice. */
 static bool put_seconds(char out[VALUE_SIZE], __u32 ms)
 {
 	snprintf(out, VALUE_SIZE, "%u", ms < 1000 ? 1 : ms / 1000);
@@ -250,7 +253,7 @@ static bool text_below_go(char out[VALUE_SIZE], const struct scene *s)
 {
 	__u32 ms = below_ms(s);
 
-	if (ms < 10000)
+	if (ms % 1000)
 		snprintf(out, VALUE_SIZE, "%u*time.Millisecond", ms);
 	else
 		snprintf(out, VALUE_SIZE, "%u*time.Second", ms / 1000);

@@ -78,7 +78,7 @@ static const struct advice_case cases[] = {
 	  { 0 },
 	  "if port 3306 is MySQL/MariaDB: MySQL/MariaDB closes after 10 s without a query "
 	  "(wait_timeout): Go: "
-	  "db.SetConnMaxIdleTime(8000*time.Millisecond)" },
+	  "db.SetConnMaxIdleTime(8*time.Second)" },
 	{ "reuse-mysql-server",
 	  { "go-app", REUSED },
 	  { "mariadbd", LATE_END },
@@ -90,7 +90,7 @@ static const struct advice_case cases[] = {
 	{ "reuse-postgres",
 	  { "app", REUSED },
 	  { "postgres", LATE_END },
-	  "SetConnMaxIdleTime(8000*" },
+	  "SetConnMaxIdleTime(8*time.Second)" },
 	{ "reuse-postgres-server",
 	  { "app", REUSED },
 	  { "postgres", LATE_END },
