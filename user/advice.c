@@ -314,6 +314,19 @@ static const struct {
 #undef VALUE
 };
 
+#define VALUES (sizeof(values) / sizeof(values[0]))
+
+/* The one whose name the text begins with; VALUES if there is none. */
+static size_t value_at(const char *text)
+{
+	size_t i;
+
+	for (i = 0; i < VALUES; i++)
+		if (!strncmp(text, values[i].name, strlen(values[i].name)))
+			break;
+	return i;
+}
+
 /* Replaces each {value}. False if one of them is not known. */
 static bool expand(char *out, size_t size, const char *text, const struct scene *s)
 {
@@ -321,10 +334,8 @@ static bool expand(char *out, size_t size, const char *text, const struct scene 
 	size_t used = 0, i;
 
 	for (; *text && used + 1 < size; text++) {
-		for (i = 0; i < sizeof(values) / sizeof(values[0]); i++)
-			if (!strncmp(text, values[i].name, strlen(values[i].name)))
-				break;
-		if (i == sizeof(values) / sizeof(values[0])) {
+		i = *text == '{' ? value_at(text) : VALUES;
+		if (i == VALUES) {
 			out[used++] = *text;
 			continue;
 		}
