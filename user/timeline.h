@@ -51,7 +51,7 @@ struct step {
 	__u32 silence_ms; /* 0: not known */
 };
 
-#define TIMELINE_MAX 24
+#define TIMELINE_MAX 32
 
 /*
  * Fills steps, in the order of time, with what is known of e, and of its other end if that is not

@@ -42,7 +42,7 @@ assert_near() {
 	assert_line --index 0 ' the peer connected; when is not known'
 	assert_line --index 1 ' <- data 7 bytes received; when is not known'
 	assert_line --index 2 ' +0.000s -> data the last of 5 bytes sent and acknowledged'
-	assert_line --index 3 --regexp '^ \+[0-9.]+s -> FIN we closed$'
+	assert_line --index 3 --regexp '^ \+[0-9.]+s -> FIN we closed( after [0-9]+ ms of silence)?$'
 	assert_line --index 4 --regexp '^ \+[0-9.]+s <- 45 B too late$'
 	assert_line --index 5 --regexp '^ \+[0-9.]+s -> RST$'
 	assert_line --index 6 --regexp '^ fix: the peer reuses connections that we close'
