@@ -203,7 +203,8 @@ schema() {
 @test "the schema has exactly the program's fields, in its order, each with what it means" {
 	run --separate-stderr "$TCPWHY" --fields nonsense
 	assert_failure 2
-	assert_equal "$(schema '", ".join(s["definitions"]["record"]["properties"])')" "${stderr#*with commas: }"
+	# timeline is what -w adds, for which there is no --fields
+	assert_equal "$(schema '", ".join(s["definitions"]["record"]["properties"])')" "${stderr#*with commas: }, timeline"
 	assert_equal "$(schema '[name for name, of in s["definitions"].items() if name in
 		s["definitions"]["record"]["properties"] and not of.get("description")]')" "[]"
 }
