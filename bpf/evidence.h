@@ -89,14 +89,15 @@ struct facts {
 	__u32 snd_wnd;         /* bytes, the window that the peer last offered */
 	__u32 user_timeout_ms; /* TCP_USER_TIMEOUT, 0 = none: icsk_user_timeout */
 	__u32 heard_ms;        /* since the last acknowledgement from the peer: rcv_tstamp */
-	__u32 sent_ms;         /* since our last data segment: lsndtime */
+	__u32 sent_ms;         /* since our last data segment, or the handshake: lsndtime */
 	__u32 srtt_us;         /* smoothed round-trip time */
 	__u32 tick_us;         /* resolution of heard_ms and sent_ms: one jiffy */
 	__u32 segs_in;         /* segments received */
 	__u32 segs_out;        /* segments sent */
 	__u8 probes_out;       /* keepalive or window probes not answered: icsk_probes_out */
 	__u8 retransmits;      /* unanswered retransmissions in a row: icsk_retransmits */
-	__u8 pad[6];
+	__u8 pad[2];
+	__u32 received_ms;    /* since the peer's last data, or the handshake: lrcvtime */
 	__u64 bytes_acked;    /* RFC 4898 tcpEStatsAppHCThruOctetsAcked; our SYN counts 1 */
 	__u64 bytes_received; /* RFC 4898 tcpEStatsAppHCThruOctetsReceived */
 };
@@ -178,6 +179,12 @@ struct evidence {
 	__u32 jiffies;    /* of the kernel, at this time; with which those of closers compare */
 	__u64 closer_key; /* user space is to look for its closer: struct closer; 0 = no need */
 };
+
+/*
+ * tcp_rto_min(), the lower bound of a retransmission's timer, unless a route sets another: what
+ * written_ms adds at least to the time of the first retransmission, or of the SYN.
+ */
+#define RTO_MIN_MS 200
 
 /* Sent when a socket is closed that had died with its owner unknown: now the owner is known. */
 struct closer_record {

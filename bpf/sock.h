@@ -233,6 +233,7 @@ static __always_inline void facts_of_sock(struct facts *f, const struct tcp_sock
 	f->user_timeout_ms = READ(icsk, icsk_user_timeout);
 	f->heard_ms = ms_since(READ(tp, rcv_tstamp));
 	f->sent_ms = ms_since(READ(tp, lsndtime));
+	f->received_ms = ms_since(READ(icsk, icsk_ack.lrcvtime));
 	f->srtt_us = READ(tp, srtt_us) >> 3;
 	f->tick_us = tick_us;
 	f->segs_in = READ(tp, segs_in);
@@ -317,9 +318,6 @@ static __always_inline __u32 silent_jiffies(const struct tcp_sock *tp)
 
 	return sent < received ? sent : received;
 }
-
-/* tcp_rto_min(), the lower bound of a retransmission's timer, unless a route sets another */
-#define RTO_MIN_MS 200
 
 /*
  * Since the write that was never acknowledged: a retransmission's timer before the first time

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "advice.h"
 #include "cgroup.h"
 #include "list.h"
 #include "story.h"
@@ -129,6 +130,19 @@ static void value_words(struct value *v, const struct record *r)
 static void value_remedy(struct value *v, const struct record *r)
 {
 	set_text(v, verdict_text(r->verdict)->remedy);
+}
+
+static void value_advice(struct value *v, const struct record *r)
+{
+	struct advice advice[ADVICE_MAX];
+	size_t n = advise(advice, r->e, r->verdict, r->other);
+
+	for (size_t i = 0; i < n; i++) {
+		v->items[i] = v->buffer + i * ADVICE_SIZE;
+		memcpy(v->buffer + i * ADVICE_SIZE, advice[i].text, ADVICE_SIZE);
+	}
+	v->n = n;
+	v->kind = n ? VALUE_LIST : VALUE_NONE;
 }
 
 static void value_event(struct value *v, const struct record *r)
@@ -327,6 +341,7 @@ static const struct field table[] = {
 	MADE(remote, EXTRA, 21),
 	MADE(words, BOTH, 0),
 	MADE(remedy, 0, 0),
+	MADE(advice, 0, 0),
 	MADE(event, 0, 8),
 	NUMBER(pid, BOTH | NOT_ZERO, owner.pid),
 	MADE(comm, BOTH, 15),
@@ -362,6 +377,7 @@ static const struct field table[] = {
 	NUMBER(srtt_us, FULL | NOT_ZERO, facts.srtt_us),
 	NUMBER(heard_ms, HEARD, facts.heard_ms),
 	NUMBER(sent_ms, HEARD, facts.sent_ms),
+	NUMBER(received_ms, HEARD, facts.received_ms),
 	NUMBER(tick_us, FULL, facts.tick_us),
 	NUMBER(closed_ms, BOTH | NOT_ZERO, closed_ms),
 	NUMBER(fin_silence_ms, NOT_ZERO, fin_silence_ms),
@@ -496,4 +512,5 @@ int field_list_parse(struct field_list *list, const char *text, struct failure *
 	return 0;
 }
 
+_Static_assert(ADVICE_MAX *ADVICE_SIZE <= VALUE_TEXT_SIZE, "advice has room in a value");
 _Static_assert(FIELDS <= sizeof(((struct field_list *)0)->fields), "a list has room for all");

@@ -72,6 +72,16 @@ void format_rfc3339(char out[RFC3339_SIZE], uint64_t when)
 	snprintf(out + n, RFC3339_SIZE - n, ".%09uZ", (unsigned int)(wall % 1000000000));
 }
 
+void format_duration(char out[DURATION_SIZE], uint32_t ms)
+{
+	if (ms < 1000)
+		snprintf(out, DURATION_SIZE, "%u ms", ms);
+	else if (ms < 10000)
+		snprintf(out, DURATION_SIZE, "%u.%02u s", ms / 1000, ms % 1000 / 10);
+	else
+		snprintf(out, DURATION_SIZE, "%u s", ms / 1000);
+}
+
 static bool is_v4_mapped(const uint8_t *address)
 {
 	static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };

@@ -44,6 +44,11 @@ void format_wall(char out[TIME_SIZE], uint64_t wall);
 /* The same without fractions of a second of the day: "10:31:07", or "12.345". */
 void format_seconds(char out[TIME_SIZE], uint64_t when);
 
+#define DURATION_SIZE sizeof("4294967 s")
+
+/* As precise as it is useful: "12 ms", "1.50 s", "61 s". */
+void format_duration(char out[DURATION_SIZE], uint32_t ms);
+
 /* ---- ends ---------------------------------------------------------------------------------- */
 
 #define ADDRESS_SIZE  INET6_ADDRSTRLEN

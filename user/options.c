@@ -137,6 +137,11 @@ static const struct argp_option described[] = {
 	  "With INTERVAL: a column for each verdict, always the same, and no processes; for "
 	  "scripts",
 	  5 },
+	{ "story", 'w', "WHEN", OPTION_ARG_OPTIONAL,
+	  "Beneath each line how it came about, step by step, and what to change: auto (on "
+	  "terminals "
+	  "of 80 x 24 or more, unless many die at once), always (the default of WHEN) or never",
+	  5 },
 	{ "fields", KEY_FIELDS, "LIST", 0,
 	  "Of each death and incident only these fields, in this order; those that there are, are "
 	  "listed if one is wrong",
@@ -195,23 +200,44 @@ static int parse_limit(struct parse *p, const char *text)
 	return 0;
 }
 
+/* The WHEN of --color and --story, which is always if it is not given. */
+static const char *const when_names[] = {
+	[COLOR_AUTO] = "auto",
+	[COLOR_ALWAYS] = "always",
+	[COLOR_NEVER] = "never",
+};
+
+_Static_assert((int)COLOR_ALWAYS == STORY_ALWAYS && (int)COLOR_NEVER == STORY_NEVER, "one order");
+
+/* Its number, or -1 and *why. */
+static int parse_when(struct parse *p, const char *text, const char *what)
+{
+	if (!text)
+		return COLOR_ALWAYS;
+	for (size_t i = 0; i < sizeof(when_names) / sizeof(when_names[0]); i++)
+		if (!strcmp(text, when_names[i]))
+			return i;
+	return failed(p->why, EXIT_USAGE, "bad %s '%s': give auto, always or never", what, text);
+}
+
 static int parse_color(struct parse *p, const char *text)
 {
-	static const char *const names[] = {
-		[COLOR_AUTO] = "auto",
-		[COLOR_ALWAYS] = "always",
-		[COLOR_NEVER] = "never",
-	};
+	int when = parse_when(p, text, "color");
 
-	if (!text)
-		text = names[COLOR_ALWAYS];
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!strcmp(text, names[i])) {
-			p->options->color = i;
-			return 0;
-		}
-	}
-	return failed(p->why, EXIT_USAGE, "bad color '%s': give auto, always or never", text);
+	if (when < 0)
+		return -1;
+	p->options->color = when;
+	return 0;
+}
+
+static int parse_story(struct parse *p, const char *text)
+{
+	int when = parse_when(p, text, "story");
+
+	if (when < 0)
+		return -1;
+	p->options->story = when;
+	return 0;
 }
 
 static int parse_format(struct parse *p, const char *text)
@@ -359,6 +385,11 @@ static int check_telling(struct parse *p)
 			p->why, EXIT_USAGE,
 			"--fields and INTERVAL exclude each other: fields are those of deaths "
 			"and incidents");
+	if (o->story == STORY_ALWAYS && (o->fields.n || o->interval_ns))
+		return failed(p->why, EXIT_USAGE,
+			      "-w (--story) and %s exclude each other: a story is told of each "
+			      "death, with all there is",
+			      o->fields.n ? "--fields" : "INTERVAL");
 	if (o->format == FORMAT_OPENMETRICS && !o->interval_ns)
 		return failed(
 			p->why, EXIT_USAGE,
@@ -461,6 +492,8 @@ static int parse_telling(struct parse *p, int key, const char *arg)
 	case 'y':
 		p->options->stable = true;
 		return 0;
+	case 'w':
+		return parse_story(p, arg);
 	case KEY_FORMAT:
 		return parse_format(p, arg);
 	case KEY_LISTEN:

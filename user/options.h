@@ -10,6 +10,7 @@
 #include "failure.h"
 #include "fields.h"
 #include "filters.h"
+#include "story_choice.h"
 #include "terminal.h"
 
 enum command {
@@ -39,6 +40,7 @@ struct options {
 	enum format format;           /* --format, -j */
 	struct time_settings times;   /* -t, -T, --utc */
 	bool stable;                  /* -y */
+	enum story_when story;        /* --story, -w */
 	struct listen_address listen; /* --listen */
 	struct field_list fields;     /* --fields */
 	const char *btf;              /* --btf: a file, or NULL */

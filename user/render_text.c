@@ -411,8 +411,27 @@ static void text_beneath_meaning(FILE *out, const char *label, const char *words
 	fputc('\n', out);
 }
 
+/* The values are those of the last death; what is for some only says for how many. */
+static void text_fixes(FILE *out, const struct advised *advised, enum verdict verdict,
+		       uint64_t count, int column)
+{
+	const struct advised_row *rows;
+	uint64_t without;
+	size_t n = advised_rows(advised, verdict, &rows, &without);
+	char label[64];
+
+	for (size_t i = 0; i < n; i++) {
+		snprintf(label, sizeof(label), "fix (%" PRIu64 " of %" PRIu64 "): ", rows[i].n,
+			 count);
+		text_beneath_meaning(out, rows[i].n == count ? "fix: " : label, rows[i].advice.text,
+				     column);
+	}
+	if (!n || without)
+		text_beneath_meaning(out, "fix: ", verdict_text(verdict)->remedy, column);
+}
+
 void text_summary(FILE *out, const struct capture_counts *total, const struct tally *tally,
-		  uint64_t watched_ns, int verbose)
+		  const struct advised *advised, uint64_t watched_ns, int verbose)
 {
 	const struct counts *c = &total->counts;
 	struct totals t = counts_add_up(c);
@@ -434,7 +453,7 @@ void text_summary(FILE *out, const struct capture_counts *total, const struct ta
 		beside = text_meaning(out, v, 11);
 		format_processes(processes, sizeof(processes), tally, v);
 		text_beneath_meaning(out, "by: ", processes, beside);
-		text_beneath_meaning(out, "fix: ", verdict_text(v)->remedy, beside);
+		text_fixes(out, advised, v, c->verdict[v], beside);
 	}
 	text_lost(out, total);
 	if (verbose)

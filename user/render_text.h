@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "advised.h"
 #include "capture.h"
 #include "fields.h"
 #include "tally.h"
@@ -52,9 +53,12 @@ int text_interval(FILE *out, uint64_t until, const struct capture_counts *added,
 void text_stable_head(FILE *out);
 void text_stable_row(FILE *out, uint64_t until, const struct capture_counts *added);
 
-/* What happened in all: each verdict with the processes that had most of it, and its remedy. */
+/*
+ * What happened in all: each verdict with the processes that had most of it, and what to do: the
+ * advice that there was, and the verdict's remedy for the rest.
+ */
 void text_summary(FILE *out, const struct capture_counts *total, const struct tally *tally,
-		  uint64_t watched_ns, int verbose);
+		  const struct advised *advised, uint64_t watched_ns, int verbose);
 
 /* On an average. */
 void text_rates(FILE *out, const struct capture_counts *total, uint64_t watched_ns);

@@ -26,5 +26,5 @@ void sink_close(struct sink *sink)
 
 void sink_summary_to_stderr(struct sink *sink, const struct summary *s)
 {
-	text_summary(stderr, s->total, s->tally, s->watched_ns, sink->options->verbose);
+	text_summary(stderr, s->total, s->tally, s->advised, s->watched_ns, sink->options->verbose);
 }

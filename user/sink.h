@@ -7,10 +7,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "advised.h"
 #include "capture.h"
 #include "fields.h"
 #include "options.h"
 #include "rows.h"
+#include "story_choice.h"
 #include "tally.h"
 
 /* What was counted in all. */
@@ -18,6 +20,7 @@ struct summary {
 	uint64_t watched_ns;
 	const struct capture_counts *total;
 	const struct tally *tally;
+	const struct advised *advised;
 };
 
 /* What was not told one by one, to spare the reader: limit.h. */
@@ -32,6 +35,8 @@ struct sink {
 	const struct sink_ops *ops;
 	const struct options *options;
 	FILE *out;
+	uint64_t since; /* when the watch began, CLOCK_MONOTONIC, ns; 0: not known */
+	struct story_choice stories;
 	int lines;               /* that it has shown since the last head; 0: none yet */
 	struct metrics *metrics; /* of OpenMetrics; else NULL */
 };

@@ -12,6 +12,7 @@
 #include "escape.h"
 #include "json.h"
 #include "sink.h"
+#include "timeline.h"
 
 #define SCHEMA    1 /* changes when a field goes or changes its meaning; new ones may come without */
 #define PROCESSES 5     /* of a verdict that are named in a row or the summary */
@@ -116,6 +117,52 @@ static void put_other_end(struct json *j, const char *name, const struct evidenc
 	json_close(j, '}');
 }
 
+static void put_step(struct json *j, const struct step *step)
+{
+	static const char *const names[] = {
+		[STEP_CONNECTED] = "connected",
+		[STEP_SYN] = "syn",
+		[STEP_DATA] = "data",
+		[STEP_HEARD] = "heard",
+		[STEP_FIN] = "fin",
+		[STEP_WRITE] = "write",
+		[STEP_AGAIN] = "retransmission",
+		[STEP_PROBE] = "keepalive-probe",
+		[STEP_ACCEPTED] = "accepted",
+		[STEP_FULL] = "queue-full",
+		[STEP_SEGMENT] = "segment",
+		[STEP_CLOSED] = "closed",
+		[STEP_END] = "end",
+		[STEP_RST] = "rst",
+		[STEP_ERROR] = "error",
+	};
+	char words[1024];
+
+	json_open(j, NULL, '{');
+	json_string(j, "step", names[step->kind]);
+	if (step->dated)
+		json_number(j, "monotonic_ns", step->time_ns);
+	if (step->way != WAY_NONE)
+		json_string(j, "way", step->way == WAY_OUT ? "out" : "in");
+	if (step->bytes)
+		json_number(j, "bytes", step->bytes);
+	step_words(words, sizeof(words), step);
+	if (*words)
+		json_string(j, "words", words);
+	json_close(j, '}');
+}
+
+static void put_timeline(struct json *j, const struct record *r, uint64_t since)
+{
+	struct step steps[TIMELINE_MAX];
+	size_t n = timeline(steps, r->e, r->other, since);
+
+	json_open(j, "timeline", '[');
+	for (size_t i = 0; i < n; i++)
+		put_step(j, &steps[i]);
+	json_close(j, ']');
+}
+
 static void show_record(struct sink *sink, const struct record *r)
 {
 	const struct field_list *chosen = &sink->options->fields;
@@ -126,6 +173,8 @@ static void show_record(struct sink *sink, const struct record *r)
 	for (unsigned int f = 0; f < field_count() && !chosen->n; f++)
 		if (!field_is_extra(f))
 			put_field(&j, f, r);
+	if (sink->options->story == STORY_ALWAYS)
+		put_timeline(&j, r, sink->since);
 	end_line(&j);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Text for people and for grep: what each is like is in render_text.c. */
+#include "render_story.h"
 #include "render_text.h"
 #include "sink.h"
 #include "terminal.h"
@@ -10,12 +11,24 @@ static void start(struct sink *sink)
 	(void)sink;
 }
 
+static void show_story(struct sink *sink, const struct record *r)
+{
+	enum story_kind kind = story_choose(&sink->stories, sink->options->story, sink->out, r);
+
+	if (kind == STORY_FULL)
+		text_timeline(sink->out, r, sink->since);
+	if (kind != STORY_NONE)
+		text_fix(sink->out, r);
+}
+
 static void show_record(struct sink *sink, const struct record *r)
 {
-	if (sink->options->fields.n)
+	if (sink->options->fields.n) {
 		text_fields(sink->out, &sink->options->fields, r);
-	else
-		text_evidence(sink->out, r->e, r->other);
+		return;
+	}
+	text_evidence(sink->out, r->e, r->other);
+	show_story(sink, r);
 }
 
 /* On a terminal before what would not be on one screen with the last one; elsewhere once. */

@@ -7,6 +7,9 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "derived.h"
+#include "format.h"
+
 /* A line that grows. */
 struct line {
 	char *out;
@@ -32,15 +35,12 @@ static void say_bytes(struct line *l, __u64 n)
 	say(l, "%llu byte%s", n, n == 1 ? "" : "s");
 }
 
-/* As precise as it is useful: 12 ms, 1.50 s, 61 s. */
 static void say_ms(struct line *l, __u32 ms)
 {
-	if (ms < 1000)
-		say(l, "%u ms", ms);
-	else if (ms < 10000)
-		say(l, "%u.%02u s", ms / 1000, ms % 1000 / 10);
-	else
-		say(l, "%u s", ms / 1000);
+	char words[DURATION_SIZE];
+
+	format_duration(words, ms);
+	say(l, "%s", words);
 }
 
 const char *state_name(__u8 state)
@@ -53,56 +53,10 @@ const char *state_name(__u8 state)
 	return state < sizeof(names) / sizeof(names[0]) ? names[state] : names[0];
 }
 
-/* Time from the last word of the peer to our last data. */
-static __u32 silence_before_write(const struct facts *f)
-{
-	return f->heard_ms > f->sent_ms ? f->heard_ms - f->sent_ms : 0;
-}
-
-/* How long nothing had come of the connection: what waits for an answer does not end a silence. */
-static __u32 silence_ms(const struct facts *f)
-{
-	if (f->unacked || f->heard_ms < f->sent_ms)
-		return f->heard_ms;
-	return f->sent_ms;
-}
-
-/* Our FIN takes a sequence number too, but is not data. It is the last to be acknowledged. */
-static __u32 our_fin(const struct facts *f)
-{
-	bool written = f->state == ST_FIN_WAIT1 || f->state == ST_CLOSING ||
-		       f->state == ST_LAST_ACK || f->state == ST_CLOSE;
-
-	return written && f->unacked + f->unsent > 0;
-}
-
-static __u32 data_in_flight(const struct facts *f)
-{
-	return f->unacked - (f->unsent == 0 && our_fin(f));
-}
-
-/* Written, and not acknowledged. */
-static __u32 data_pending(const struct facts *f)
-{
-	return f->unacked + f->unsent - our_fin(f);
-}
-
-/* Our SYN (if we connected) and our FIN are acknowledged like bytes, but are none. */
-static __u64 data_acked(const struct facts *f)
-{
-	bool fin_acked = f->state == ST_FIN_WAIT2 ||
-			 (f->unacked == 0 && (f->state == ST_CLOSING || f->state == ST_LAST_ACK));
-	__u64 others = fin_acked + !(f->flags & FACT_PASSIVE);
-
-	return f->bytes_acked > others ? f->bytes_acked - others : 0;
-}
-
 static void say_volume(struct line *l, const struct facts *f)
 {
-	__u64 fin = f->bytes_received && f->flags & FACT_PEER_FIN; /* counted like a byte */
-
 	say_bytes(l, data_acked(f));
-	say(l, " sent and acknowledged, %llu received", f->bytes_received - fin);
+	say(l, " sent and acknowledged, %llu received", data_received(f));
 }
 
 static void say_half_closed(struct line *l, const struct evidence *e)

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "advised.h"
 #include "capture.h"
 #include "cgroup.h"
 #include "child.h"
@@ -42,6 +43,7 @@ struct watch {
 	struct capture *capture;
 	struct settle *settle;
 	struct tally *tally;
+	struct advised *advised;
 	struct rows *rows;              /* NULL without an interval */
 	struct limit *limit;            /* of lines; NULL with an interval */
 	uint64_t thinned[VERDICTS_MAX]; /* of which limit knows */
@@ -113,6 +115,7 @@ static void show_evidence(void *ctx, const struct evidence *e, const struct evid
 	if (settle_may_replace(e, r.verdict) && is_withheld(w, e, r.verdict))
 		return;
 	tally_add(w->tally, r.verdict, &e->owner, e->count);
+	advised_add(w->advised, &r);
 	if (w->metric_rows)
 		rows_record(w->metric_rows, &r);
 	if (w->rows)
@@ -396,7 +399,7 @@ static void loop(struct watch *w)
 static void finish(struct watch *w)
 {
 	struct capture_counts total;
-	struct summary summary = { .total = &total, .tally = w->tally };
+	struct summary summary = { .total = &total, .tally = w->tally, .advised = w->advised };
 
 	capture_look_at_listeners(w->capture, true);
 	take_records(w, true);
@@ -521,12 +524,13 @@ static int open_watch(struct watch *w, struct failure *why)
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
 	w->settle = settle_new(show_evidence, find_holders, w);
 	w->tally = tally_new();
+	w->advised = advised_new();
 	if (o->interval_ns)
 		w->rows = rows_new(show_row, w);
 	else
 		w->limit = limit_new(o->limit, show_withheld, w);
-	if (w->signals < 0 || w->epoll < 0 || !w->settle || !w->tally || !(w->rows || w->limit) ||
-	    sink_open(&w->sink, o, w->out))
+	if (w->signals < 0 || w->epoll < 0 || !w->settle || !w->tally || !w->advised ||
+	    !(w->rows || w->limit) || sink_open(&w->sink, o, w->out))
 		return failed(why, EXIT_FAILED, "cannot set up: %s", strerror(errno));
 	if (watch_processes(w, why) || (o->listen.size && open_exporter(w, why)))
 		return -1;
@@ -543,7 +547,7 @@ static void start_clocks(struct watch *w)
 {
 	const struct options *o = w->options;
 
-	w->started = monotonic_ns();
+	w->sink.since = w->started = monotonic_ns();
 	format_set_times(&o->times, w->started);
 	w->ends = o->duration_ns ? w->started + o->duration_ns : NEVER;
 	w->next_look = w->started;
@@ -560,6 +564,7 @@ static void close_watch(struct watch *w)
 	sink_close(&w->sink);
 	settle_free(w->settle);
 	tally_free(w->tally);
+	advised_free(w->advised);
 	rows_free(w->rows);
 	limit_free(w->limit);
 	rows_free(w->metric_rows);

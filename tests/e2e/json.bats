@@ -203,8 +203,8 @@ schema() {
 @test "the schema has exactly the program's fields, in its order, each with what it means" {
 	run --separate-stderr "$TCPWHY" --fields nonsense
 	assert_failure 2
-	# host is added by tcpwhy join
-	assert_equal "$(schema '", ".join(s["definitions"]["record"]["properties"])')" "${stderr#*with commas: }, host"
+	# timeline is what -w adds, host what tcpwhy join does: there is no --fields for them
+	assert_equal "$(schema '", ".join(s["definitions"]["record"]["properties"])')" "${stderr#*with commas: }, timeline, host"
 	assert_equal "$(schema '[name for name, of in s["definitions"].items() if name in
 		s["definitions"]["record"]["properties"] and not of.get("description")]')" "[]"
 }

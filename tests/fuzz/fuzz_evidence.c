@@ -9,6 +9,7 @@
 
 #include "classify.h"
 #include "metrics.h"
+#include "render_story.h"
 #include "render_text.h"
 #include "rows.h"
 #include "sink.h"
@@ -52,9 +53,25 @@ static void text_is_a_line(const struct record *r)
 	free(t.bytes);
 }
 
+/* Whole lines of steps, and what to change; some verdicts have nothing more to tell. */
+static void story_is_of_lines(const struct record *r)
+{
+	char *line, *rest;
+	struct text t;
+
+	begin(&t);
+	text_timeline(t.out, r, r->e->time_ns / 2);
+	text_fix(t.out, r);
+	end(&t);
+	must(!t.size || t.bytes[t.size - 1] == '\n');
+	for (line = strtok_r(t.bytes, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		must((*line == ' ' || *line == '+') && is_harmless(line, strlen(line)));
+	free(t.bytes);
+}
+
 static void json_is_an_object(const struct record *r)
 {
-	static const struct options options = { .format = FORMAT_JSON };
+	static const struct options options = { .format = FORMAT_JSON, .story = STORY_ALWAYS };
 	struct json_object *object, *verdict;
 	struct sink sink;
 	struct text t;
@@ -161,6 +178,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	r.verdict = classify(&e.facts);
 	must(r.verdict >= 0 && r.verdict < VERDICT_COUNT);
 	text_is_a_line(&r);
+	story_is_of_lines(&r);
 	json_is_an_object(&r);
 	row_has_its_columns(&r);
 	metrics_are_whole(&r);

@@ -253,6 +253,11 @@ other_end() {
 	awk -F'  ' '{ printf "; other end: %s %s", $2, $1 }' <<<"$1"
 }
 
+# remedy VERDICT : what the summary says to do
+remedy() {
+	awk -v verdict="$1" '/^ +[0-9]+  [a-z]/ { wanted = $2 == verdict } wanted && sub(/^ +fix: /, "")' "$ERR"
+}
+
 # Ends tcpwhy. It must have said what stdin says, a pattern for each line, in any order, and nothing else; a pattern that
 # begins with + is for one line or more, and "& " joins it to the one before: they are both ends of one connection, and
 # each names the other. And its counters must agree with its lines, and nothing may be lost.

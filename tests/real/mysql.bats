@@ -47,6 +47,8 @@ kill_connection() {
 		linger-zero  mariadbd[$MARIADB]  10.77.1.2:$PORT -> 10.77.1.1:any  aborted with SO_LINGER 0 after @(1.9?|2.0?) s of silence
 		& peer-aborted  go-client[$SERVICE]  10.77.1.1:any -> 10.77.1.2:$PORT  RST by a living socket in ESTABLISHED after 2.0? s of silence; # bytes sent and acknowledged, # received
 	END
+	assert_regex "$(remedy peer-aborted)" 'MySQL/MariaDB closes after 2\.0. s without a query \(wait_timeout\): Go: db.SetConnMaxIdleTime\(1600\*time.Millisecond\)'
+	assert_regex "$(remedy linger-zero)" 'MySQL/MariaDB aborted it after (1\.9|2\.0). s without a query'
 }
 
 @test "S2: wait_timeout, and a driver that does not look" {

@@ -74,6 +74,8 @@ lose_one_probe() {
 		linger-zero  haproxy[$PROXY]  10.77.2.1:any -> 10.77.2.2:$PORT  aborted with SO_LINGER 0 after @(# ms|#.# s) of silence
 		& peer-aborted  mariadbd[$MARIADB]  10.77.2.2:$PORT -> 10.77.2.1:any  RST by a living socket in ESTABLISHED after 6.?? s of silence; # bytes sent and acknowledged, # received
 	END
+	assert_equal "$(remedy keepalive-user-timeout)" \
+		'haproxy: remove tcp-ut from the bind line (now 2.00 s), or make it more than 18 s: time 3.00 s + 5 probes x 3.00 s'
 }
 
 # Here haproxy closes its client's connection orderly, and the client finds out when it writes.
@@ -93,6 +95,8 @@ lose_one_probe() {
 		half-closed-reuse  mariadb[$CLIENT]  10.77.1.1:any -> 10.77.1.2:$PORT  peer closed after 6.?? s of silence; wrote 19 bytes @([5-9]?? ms|[12].?? s) later, answered by RST
 		& late-data-time-wait  haproxy[$PROXY]  10.77.1.2:$PORT -> 10.77.1.1:any  RST sent in answer to 19 bytes; closed @(# ms|#.# s) before, after 6.?? s of silence
 	END
+	assert_equal "$(remedy keepalive-user-timeout)" \
+		'haproxy: remove tcp-ut from the server line (now 2.00 s), or make it more than 18 s: time 3.00 s + 5 probes x 3.00 s'
 }
 
 @test "S1b: with 5 s, 5 s, 5 probes and no user timeout, a lost probe on either side does no harm" {

@@ -58,6 +58,7 @@ struct expected {
 	unsigned int files;  /* how many of join */
 	uint32_t without;
 	enum color_when color;
+	enum story_when story;
 	uint64_t duration_ns, interval_ns, count;
 	bool limited; /* else the default is expected */
 	uint64_t limit;
@@ -93,6 +94,12 @@ static const struct good {
 	{ { "--color=always" }, { .color = COLOR_ALWAYS } },
 	{ { "--color=never" }, { .color = COLOR_NEVER } },
 	{ { "--color=never", "--color=auto" }, { .color = COLOR_AUTO } },
+	{ { "-w" }, { .story = STORY_ALWAYS } },
+	{ { "-wnever" }, { .story = STORY_NEVER } },
+	{ { "--story" }, { .story = STORY_ALWAYS } },
+	{ { "-w", "-j" }, { .story = STORY_ALWAYS, .json = true } },
+	{ { "-w", "--story=auto" }, { .story = STORY_AUTO } },
+	{ { "--story=never", "1" }, { .story = STORY_NEVER, .interval_ns = SECOND } },
 	{ { "--limit", "20" }, { .limited = true, .limit = 20 } },
 	{ { "--limit=0", "-a" }, { .limited = true, .limit = 0, .orderly = true } },
 	{ { "-d", "1" }, { .duration_ns = SECOND } },
@@ -178,6 +185,7 @@ static int options_differ(const struct options *seen, const struct expected *exp
 	       differs("files", seen->file_count, expected->files) +
 	       differs("without", seen->without, expected->without) +
 	       differs("color", seen->color, expected->color) +
+	       differs("story", seen->story, expected->story) +
 	       differs("duration_ns", seen->duration_ns, expected->duration_ns) +
 	       differs("interval_ns", seen->interval_ns, expected->interval_ns) +
 	       differs("count", seen->count, expected->count) +
@@ -279,6 +287,9 @@ static const struct bad {
 	{ { "--port=" }, EXIT_USAGE, "port ''" },
 	{ { "--color=" }, EXIT_USAGE, "color ''" },
 	{ { "--color=red" }, EXIT_USAGE, "color 'red'" },
+	{ { "--story=red" }, EXIT_USAGE, "story 'red'" },
+	{ { "-w", "1" }, EXIT_USAGE, "-w (--story) and INTERVAL" },
+	{ { "-w", "--fields", "pid" }, EXIT_USAGE, "-w (--story) and --fields" },
 	{ { "-e" }, EXIT_USAGE, "-e (--errors) needs" },
 	{ { "-e", "--verdict", "refused" }, EXIT_USAGE, "-e (--errors) needs" },
 	{ { "--keep" }, EXIT_USAGE, "--keep needs -p" },

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "escape.h"
+#include "facts_for.h"
 #include "render_text.h"
 #include "story.h"
 
@@ -735,51 +736,6 @@ static void line_for_an_empty_name(void **state)
 	expect_line(&e, "[812]", "10.0.0.1:3306 -> 10.0.0.2:65535");
 }
 
-static __u32 one_of(const __u32 *numbers, size_t n, __u64 *seed)
-{
-	*seed = *seed * 6364136223846793005 + 1442695040888963407;
-	return numbers[(*seed >> 33) % n];
-}
-
-#define ONE_OF(seed, ...)                                                                          \
-	one_of((const __u32[]){ __VA_ARGS__ }, ARRAY_SIZE(((__u32[]){ __VA_ARGS__ })), seed)
-
-/* The first that chance gives. */
-static struct facts facts_for(enum verdict verdict)
-{
-	__u64 seed = 1;
-
-	for (long tries = 0; tries < 50000000; tries++) {
-		struct facts f = {
-			.event = ONE_OF(&seed, 1, 1, 1, 2, 3, 4, 5, 6, 7),
-			.socket = ONE_OF(&seed, 0, 1, 2, 3),
-			.state = ONE_OF(&seed, 1, 2, 4, 5, 7, 8, 9, 10),
-			.shutdown = ONE_OF(&seed, 0, 3),
-			.err = ONE_OF(&seed, 0, ERR_PIPE, ERR_CONNABORTED, ERR_CONNRESET,
-				      ERR_TIMEDOUT, ERR_CONNREFUSED, ERR_PROTO, ERR_NOTCONN, 113),
-			.err_soft = ONE_OF(&seed, 0, 113),
-			.flags = ONE_OF(&seed, 0, 0, 1u << 31, ~0u, ~0u) ^
-				 1u << ONE_OF(&seed, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9) ^
-				 1u << ONE_OF(&seed, 0, 2, 6, 7, 9, 10, 11, 16, 17, 20, 22, 23),
-			.unread = ONE_OF(&seed, 0, 45),
-			.unacked = ONE_OF(&seed, 0, 45),
-			.unsent = ONE_OF(&seed, 0, 45),
-			.snd_wnd = ONE_OF(&seed, 0, 65536),
-			.user_timeout_ms = ONE_OF(&seed, 0, 3000),
-			.heard_ms = ONE_OF(&seed, 0, 2000),
-			.segs_in = ONE_OF(&seed, 0, 1),
-			.segs_out = ONE_OF(&seed, 0, 1),
-			.probes_out = ONE_OF(&seed, 0, 1),
-			.bytes_received = ONE_OF(&seed, 0, 45),
-		};
-
-		if (classify(&f) == verdict)
-			return f;
-	}
-	fail_msg("%s: no facts found", verdict_text(verdict)->name);
-	return (struct facts){};
-}
-
 static void line_for_every_verdict(void **state)
 {
 	struct evidence e = with_tuple("10.0.0.1", "10.0.0.2");
@@ -946,14 +902,23 @@ static void add_share(struct tally *tally, enum verdict verdict, const char *com
 	tally_add(tally, verdict, &o, n);
 }
 
-static void summary_of(char *text, size_t size, const struct capture_counts *total,
-		       const struct tally *tally)
+static void summary_with(char *text, size_t size, const struct capture_counts *total,
+			 const struct tally *tally, const struct advised *advised)
 {
 	FILE *out = fmemopen(text, size, "w");
 
 	assert_non_null(out);
-	text_summary(out, total, tally, 1000000000, 0);
+	text_summary(out, total, tally, advised, 1000000000, 0);
 	fclose(out);
+}
+
+static void summary_of(char *text, size_t size, const struct capture_counts *total,
+		       const struct tally *tally)
+{
+	struct advised *advised = advised_new();
+
+	summary_with(text, size, total, tally, advised);
+	advised_free(advised);
 }
 
 static void summary_names_nobody_where_nobody_is_known(void **state)
@@ -971,6 +936,42 @@ static void summary_names_nobody_where_nobody_is_known(void **state)
 	second = strstr(text, "no-listener");
 	assert_non_null(second);
 	expect_no_part(second, "by: ");
+	tally_free(tally);
+}
+
+/* Of three deaths two have a reason for advice; its values are those of the last. */
+static void summary_has_the_advice_and_the_remedy_for_the_rest(void **state)
+{
+	struct evidence e = half_closed_reuse();
+	struct record r = { .e = &e, .verdict = VERDICT_half_closed_reuse };
+	struct capture_counts total = {};
+	struct advised *advised = advised_new();
+	struct tally *tally = tally_new();
+	char text[4096];
+
+	(void)state;
+	e.count = 1;
+	total.counts.verdict[VERDICT_half_closed_reuse] = 3;
+	advised_add(advised, &r);
+	summary_with(text, sizeof(text), &total, tally, advised);
+	expect_part(text, "fix: close idle connections before the peer does");
+	e.fin_silence_ms = 20000;
+	advised_add(advised, &r);
+	e.fin_silence_ms = 10000;
+	advised_add(advised, &r);
+	summary_with(text, sizeof(text), &total, tally, advised);
+	expect_part(text, "fix (2 of 3): the peer closes after 10 s of silence");
+	expect_part(text, "fix: close idle connections before the peer does");
+	expect_no_part(text, "20 s");
+	total.counts.verdict[VERDICT_half_closed_reuse] = 2;
+	advised_free(advised);
+	advised = advised_new();
+	advised_add(advised, &r);
+	advised_add(advised, &r);
+	summary_with(text, sizeof(text), &total, tally, advised);
+	expect_part(text, "fix: the peer closes after 10 s of silence");
+	expect_no_part(text, "before the peer does");
+	advised_free(advised);
 	tally_free(tally);
 }
 
@@ -1266,6 +1267,7 @@ int main(void)
 		cmocka_unit_test(withheld_lines_have_the_columns_of_others),
 		cmocka_unit_test(withheld_lines_name_nobody_where_nobody_is_known),
 		cmocka_unit_test(summary_names_nobody_where_nobody_is_known),
+		cmocka_unit_test(summary_has_the_advice_and_the_remedy_for_the_rest),
 		cmocka_unit_test(row_names_two_processes_and_sums_up_the_rest),
 		cmocka_unit_test(row_names_no_more_than_were_counted),
 		cmocka_unit_test(hostile_name_stays_an_item_of_its_row),
