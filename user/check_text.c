@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "format.h"
 #include "terminal.h"
 #include "verdict.h"
 
@@ -276,11 +277,110 @@ static void text_sysctl(FILE *out, const struct host *h, enum sysctl sysctl)
 	item(out, INDENT, implications[f.implication].color, head, words);
 }
 
-static void text_sysctls(FILE *out, const struct check *c)
+/* "net.core.somaxconn = 4096, ...": of those that are to be left alone. */
+static void text_others(FILE *out, const struct host *h)
 {
+	const char *separator = "";
+	char list[2048] = "";
+	struct finding f;
+	size_t len = 0;
+
+	for (int s = 0; s < SYSCTL_COUNT; s++) {
+		sysctl_judge(&f, h, s);
+		if (f.implication != NOT_IMPLICATED)
+			continue;
+		len += snprintf(list + len, sizeof(list) - len, "%s%s = %s", separator,
+				sysctl_name(s), h->value[s]);
+		separator = ", ";
+	}
+	item(out, INDENT, NULL, "not implicated (-v says why, and what to do)", list);
+}
+
+static void text_sysctls(FILE *out, const struct check *c, bool verbose)
+{
+	struct finding f;
+
 	heading(out, "sysctls, and whether what this host has counted since boot implicates them");
-	for (int s = 0; s < SYSCTL_COUNT; s++)
-		text_sysctl(out, &c->host, s);
+	for (int s = 0; s < SYSCTL_COUNT; s++) {
+		sysctl_judge(&f, &c->host, s);
+		if (verbose || f.implication != NOT_IMPLICATED)
+			text_sysctl(out, &c->host, s);
+	}
+	if (!verbose)
+		text_others(out, &c->host);
+}
+
+/* ---- accidents --------------------------------------------------------------------------- */
+
+#define SHOWN_GROUPS 3
+
+/* "haproxy[4121], 12 of them: 10.0.0.5:3306 -> 10.0.0.9:40312, ..." */
+static void text_group(FILE *out, const struct check *c, enum accident_kind kind,
+		       const struct accident_group *group)
+{
+	const struct accidents *a = &c->accidents;
+	const struct held_socket *s = &group->worst;
+	char process[PROCESS_SIZE], local[ENDPOINT_SIZE], remote[ENDPOINT_SIZE];
+	char why[ACCIDENT_TEXT_SIZE], head[PROCESS_SIZE + 64], words[1024], netns[64] = "";
+
+	format_process(process, &s->owner);
+	format_local(local, &s->tuple);
+	format_remote(remote, &s->tuple);
+	accident_describe(why, kind, s, &a->limits);
+	snprintf(head, sizeof(head), group->count > 1 ? "%s, %" PRIu64 ", the worst" : "%s",
+		 process, group->count);
+	if (s->netns != a->limits.own_netns && s->netns != a->limits.netns)
+		snprintf(netns, sizeof(netns), "; network namespace %" PRIu32, s->netns);
+	snprintf(words, sizeof(words), "%s -> %s  %s%s", local, remote, why, netns);
+	item(out, 2 * INDENT, NULL, head, words);
+}
+
+static void text_groups(FILE *out, const struct check *c, enum accident_kind kind)
+{
+	const struct accident *a = &c->accidents.kind[kind];
+	uint64_t shown = 0;
+	int i;
+
+	for (i = 0; i < SHOWN_GROUPS && a->group[i].count; i++) {
+		text_group(out, c, kind, &a->group[i]);
+		shown += a->group[i].count;
+	}
+	if (a->processes > (uint64_t)i)
+		fprintf(out, "%*s%" PRIu64 " more of %" PRIu64 " other processes\n", 2 * INDENT, "",
+			a->count - shown, a->processes - i);
+}
+
+static void text_accident(FILE *out, const struct check *c, enum accident_kind kind)
+{
+	const struct accident_text *text = accident_text(kind);
+	const struct accident *a = &c->accidents.kind[kind];
+	char words[1024];
+
+	snprintf(words, sizeof(words), "%" PRIu64 " %s%s%s: %s%s%s", a->count, text->what,
+		 *a->why ? ", " : "", a->why, text->meaning,
+		 text->verdict == VERDICT_COUNT ? "" : "; leads to ",
+		 text->verdict == VERDICT_COUNT ? "" : verdict_text(text->verdict)->name);
+	item(out, INDENT, RED, text->name, words);
+	text_groups(out, c, kind);
+	item(out, 2 * INDENT, NULL, "fix", text->advice);
+}
+
+static void text_accidents(FILE *out, const struct check *c)
+{
+	const struct accidents *a = &c->accidents;
+
+	heading(out, "accidents waiting to happen");
+	if (c->sockets_seen)
+		fprintf(out, "  looked at: %" PRIu64 " sockets that processes hold, %s\n",
+			a->sockets,
+			a->limits.netns ? "in one network namespace" : "in all network namespaces");
+	else
+		item(out, INDENT, YELLOW, "sockets were not looked at", c->unseen.text);
+	for (int kind = 0; kind < ACCIDENT_COUNT; kind++)
+		if (a->kind[kind].count)
+			text_accident(out, c, kind);
+	if (!accidents_found(a))
+		fputs("  none found\n", out);
 }
 
 /* ---- all of it --------------------------------------------------------------------------- */
@@ -303,10 +403,19 @@ static void text_implicated(FILE *out, const struct host *h)
 
 	for (int s = 0; s < SYSCTL_COUNT; s++) {
 		sysctl_judge(&f, h, s);
-		if (f.implication == IMPLICATED || f.implication == NEAR_ITS_LIMIT)
+		if (sysctl_is_found(&f))
 			fprintf(out, "%s is %s, see above\n", sysctl_name(s),
 				implications[f.implication].head);
 	}
+}
+
+static void text_waiting(FILE *out, const struct accidents *a)
+{
+	for (int kind = 0; kind < ACCIDENT_COUNT; kind++)
+		if (a->kind[kind].count)
+			fprintf(out, "an accident waits to happen: %s, %" PRIu64 " %s, see above\n",
+				accident_text(kind)->name, a->kind[kind].count,
+				accident_text(kind)->what);
 }
 
 static void text_result(FILE *out, const struct check *c)
@@ -326,6 +435,7 @@ static void text_result(FILE *out, const struct check *c)
 		if (c->trials[kind].tried && !c->trials[kind].taken)
 			fprintf(out, "it does not work with %s\n", trial_options(kind));
 	text_implicated(out, &c->host);
+	text_waiting(out, &c->accidents);
 }
 
 void check_text(FILE *out, const struct check *c, bool verbose)
@@ -336,6 +446,7 @@ void check_text(FILE *out, const struct check *c, bool verbose)
 	text_features(out, c);
 	text_hooks(out, c);
 	text_verdicts_of(out, c, verbose);
-	text_sysctls(out, c);
+	text_sysctls(out, c, verbose);
+	text_accidents(out, c);
 	text_result(out, c);
 }

@@ -12,6 +12,7 @@ enum exit_status {
 	EXIT_KERNEL = 5,           /* the kernel lacks a hook or a feature, or refused a program */
 	EXIT_NO_PROCESS = 6,       /* no process has that PID */
 	EXIT_OUTPUT = 7,           /* stdout cannot be written */
+	EXIT_FOUND = 8,            /* check: it works, and something was found on this host */
 	EXIT_NOT_EXECUTABLE = 126, /* the command is there and cannot be executed */
 	EXIT_NOT_FOUND = 127,      /* there is no such command */
 };
