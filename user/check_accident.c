@@ -11,68 +11,88 @@
 
 #define SOMAXCONN_DEFAULT 4096 /* since Linux 5.4 */
 
+#define NO_VERDICT VERDICT_COUNT
+
 static const struct accident_text texts[] = {
-	[ACCIDENT_LOST_PROBE] = { "one-lost-probe", "connections",
-				  "TCP_USER_TIMEOUT is not above keepalive time + interval, so a "
-				  "single lost probe "
-				  "ends the connection",
-				  "set TCP_USER_TIMEOUT to 0 (haproxy: without tcp-ut), or above "
-				  "time + interval * "
-				  "probes",
-				  VERDICT_keepalive_user_timeout, false },
-	[ACCIDENT_IDLE] = { "idle-unprotected", "connections",
-			    "idle for longer than middleboxes remember a connection, and no "
-			    "keepalive probe "
-			    "kept it alive: if there is one on the way, the next write meets a "
-			    "reset or "
-			    "silence",
-			    "SO_KEEPALIVE with a TCP_KEEPIDLE below that, or close idle "
-			    "connections earlier",
-			    VERDICT_peer_forgot, false },
-	[ACCIDENT_CLOSE_WAIT] = { "close-wait", "connections",
-				  "the peer has closed, and the process neither closes nor sends: "
-				  "it leaks "
-				  "descriptors",
-				  "the process must close what it reads the end of; its code "
-				  "forgets to, or hangs",
-				  VERDICT_COUNT, false },
-	[ACCIDENT_QUEUE] = { "queue-near-limit", "listeners",
-			     "80 % of the accept queue are in use: when it is full, connections "
-			     "are dropped",
-			     "accept faster, or raise the listen() backlog, and net.core.somaxconn "
-			     "where that "
-			     "is the limit",
-			     VERDICT_accept_overflow, false },
-	[ACCIDENT_BACKLOG_CUT] = { "backlog-cut", "listeners",
-				   "likely: listen() asked for more than net.core.somaxconn, which "
-				   "is below the "
-				   "kernel's default of 4096, and was cut: the kernel does not "
-				   "keep what was asked",
-				   "set net.core.somaxconn to 4096, then restart the server",
-				   VERDICT_accept_overflow, true },
-	[ACCIDENT_NOT_ACCEPTED] = { "not-accepting", "listeners",
-				    "connections wait, and the process accepts none",
-				    "see what it does instead: is it stopped, blocked, or out of "
-				    "descriptors?",
-				    VERDICT_accept_overflow, false },
-	[ACCIDENT_ORPHANS] = { "orphans-near-limit", "orphans",
-			       "80 % of net.ipv4.tcp_max_orphans: above it, closed connections are "
-			       "reset before "
-			       "their last data is delivered",
-			       "lower net.ipv4.tcp_orphan_retries to 3, so that they go sooner",
-			       VERDICT_out_of_memory, false },
-	[ACCIDENT_TIME_WAIT] = { "time-wait-near-limit", "connections in TIME_WAIT",
-				 "80 % of net.ipv4.tcp_max_tw_buckets: above it, connections end "
-				 "without TIME_WAIT, "
-				 "and late segments meet RSTs or strangers",
-				 "reuse connections; else raise it: one takes some 250 bytes",
-				 VERDICT_COUNT, false },
-	[ACCIDENT_PORTS] = { "ports-near-limit", "local ports",
-			     "80 % of net.ipv4.ip_local_port_range are in use towards one peer: "
-			     "without a port "
-			     "connect() fails with EADDRNOTAVAIL",
-			     "reuse connections, widen the range, or use more addresses",
-			     VERDICT_COUNT, false },
+	[ACCIDENT_LOST_PROBE] = {
+		.name = "one-lost-probe",
+		.what = "connections",
+		.meaning = "TCP_USER_TIMEOUT is not above keepalive time + interval, so a single "
+			   "lost probe ends the connection",
+		.advice = "set TCP_USER_TIMEOUT to 0 (haproxy: without tcp-ut), or above time + "
+			  "interval * probes",
+		.verdict = VERDICT_keepalive_user_timeout,
+	},
+	[ACCIDENT_IDLE] = {
+		.name = "idle-unprotected",
+		.what = "connections",
+		.meaning = "idle for longer than middleboxes remember a connection, and no "
+			   "keepalive probe kept it alive: if there is one on the way, the next "
+			   "write meets a reset or silence",
+		.advice = "SO_KEEPALIVE with a TCP_KEEPIDLE below that, or close idle connections "
+			  "earlier",
+		.verdict = VERDICT_peer_forgot,
+	},
+	[ACCIDENT_CLOSE_WAIT] = {
+		.name = "close-wait",
+		.what = "connections",
+		.meaning = "the peer has closed, and the process neither closes nor sends: it "
+			   "leaks descriptors",
+		.advice = "the process must close what it reads the end of; its code forgets to, "
+			  "or hangs",
+		.verdict = NO_VERDICT,
+	},
+	[ACCIDENT_QUEUE] = {
+		.name = "queue-near-limit",
+		.what = "listeners",
+		.meaning = "80 % of the accept queue are in use: when it is full, connections are "
+			   "dropped",
+		.advice = "accept faster, or raise the listen() backlog, and net.core.somaxconn "
+			  "where that is the limit",
+		.verdict = VERDICT_accept_overflow,
+	},
+	[ACCIDENT_BACKLOG_CUT] = {
+		.name = "backlog-cut",
+		.what = "listeners",
+		.meaning = "likely: listen() asked for more than net.core.somaxconn, which is "
+			   "below the kernel's default of 4096, and was cut: the kernel does not "
+			   "keep what was asked",
+		.advice = "set net.core.somaxconn to 4096, then restart the server",
+		.verdict = VERDICT_accept_overflow,
+		.likely = true,
+	},
+	[ACCIDENT_NOT_ACCEPTED] = {
+		.name = "not-accepting",
+		.what = "listeners",
+		.meaning = "connections wait, and the process accepts none",
+		.advice = "see what it does instead: is it stopped, blocked, or out of "
+			  "descriptors?",
+		.verdict = VERDICT_accept_overflow,
+	},
+	[ACCIDENT_ORPHANS] = {
+		.name = "orphans-near-limit",
+		.what = "orphans",
+		.meaning = "80 % of net.ipv4.tcp_max_orphans: above it, closed connections are "
+			   "reset before their last data is delivered",
+		.advice = "lower net.ipv4.tcp_orphan_retries to 3, so that they go sooner",
+		.verdict = VERDICT_out_of_memory,
+	},
+	[ACCIDENT_TIME_WAIT] = {
+		.name = "time-wait-near-limit",
+		.what = "connections in TIME_WAIT",
+		.meaning = "80 % of net.ipv4.tcp_max_tw_buckets: above it, connections end "
+			   "without TIME_WAIT, and late segments meet resets or strangers",
+		.advice = "reuse connections; else raise it: each takes some 250 bytes",
+		.verdict = NO_VERDICT,
+	},
+	[ACCIDENT_PORTS] = {
+		.name = "ports-near-limit",
+		.what = "local ports",
+		.meaning = "80 % of net.ipv4.ip_local_port_range are in use towards one peer: "
+			   "without a port connect() fails with EADDRNOTAVAIL",
+		.advice = "reuse connections, widen the range, or use more addresses",
+		.verdict = VERDICT_connect_failed,
+	},
 };
 
 const struct accident_text *accident_text(enum accident_kind kind)

@@ -95,17 +95,21 @@ are_probed() {
 }
 
 @test "TCP_USER_TIMEOUT not above keepalive time and interval, of the socket or of the namespace" {
+	in_netns sysctl -qw net.ipv4.tcp_keepalive_time=60 net.ipv4.tcp_keepalive_intvl=30
 	tell one listen
 	tell one open $N
-	tell one keepalive 60 30 90000
+	tell one keepalive 0 0 90000
 	check
 	expect_found one-lost-probe
 	expect_worst one-lost-probe $N one "127.0.0.1:[0-9]+" "127.0.0.1:$PORT" \
 		"TCP_USER_TIMEOUT 90.00 s <= keepalive time 60.00 s \+ interval 30.00 s"
 	assert_equal "$(ask 'accident["one-lost-probe"]["verdict"]')" keepalive-user-timeout
-	tell one keepalive 60 30 90001
+	tell one keepalive 50 30 90000
 	check
 	expect_found
+	tell one keepalive 60 31 90000
+	check
+	expect_found one-lost-probe
 }
 
 @test "connections that are idle for longer than a middlebox remembers, unless the peer's keepalive is seen" {

@@ -30,7 +30,8 @@ Commands, one a line, each answered by "ok" (or by what was asked for):
     connect N [PORT [ADDRESS]]
                         N connecting ends, to another process's listener
     keepalive TIME INTVL [USER-TIMEOUT]
-                        the connecting ends have SO_KEEPALIVE; the first two in s, the last one in ms
+                        the connecting ends have SO_KEEPALIVE; the first two in s (0: as in their namespace),
+                        the last one in ms
     accept N            N accepted ends
     send                the connecting ends write 45 bytes
     echo                the accepted ends read 45 bytes and write them back
@@ -123,9 +124,10 @@ class Pair:
     def keepalive(self, idle, intvl, user_timeout=0):
         for near in self.connecting:
             near.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            near.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, int(idle))
-            near.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, int(intvl))
             near.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(user_timeout))
+            if int(idle):
+                near.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, int(idle))
+                near.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, int(intvl))
 
     def accept(self, n):
         self.accepted += [self.listener.accept()[0] for _ in range(int(n))]
