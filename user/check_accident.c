@@ -16,7 +16,7 @@
 static const struct accident_text texts[] = {
 	[ACCIDENT_LOST_PROBE] = {
 		.name = "one-lost-probe",
-		.what = "connections",
+		.what = "connection%s",
 		.meaning = "TCP_USER_TIMEOUT is not above keepalive time + interval, so a single "
 			   "lost probe ends the connection",
 		.advice = "set TCP_USER_TIMEOUT to 0 (haproxy: without tcp-ut), or above time + "
@@ -25,7 +25,7 @@ static const struct accident_text texts[] = {
 	},
 	[ACCIDENT_IDLE] = {
 		.name = "idle-unprotected",
-		.what = "connections",
+		.what = "connection%s",
 		.meaning = "idle for longer than middleboxes remember a connection, and no "
 			   "keepalive probe kept it alive: if there is one on the way, the next "
 			   "write meets a reset or silence",
@@ -35,7 +35,7 @@ static const struct accident_text texts[] = {
 	},
 	[ACCIDENT_CLOSE_WAIT] = {
 		.name = "close-wait",
-		.what = "connections",
+		.what = "connection%s",
 		.meaning = "the peer has closed, and the process neither closes nor sends: it "
 			   "leaks descriptors",
 		.advice = "the process must close what it reads the end of; its code forgets to, "
@@ -44,7 +44,7 @@ static const struct accident_text texts[] = {
 	},
 	[ACCIDENT_QUEUE] = {
 		.name = "queue-near-limit",
-		.what = "listeners",
+		.what = "listener%s",
 		.meaning = "80 % of the accept queue are in use: when it is full, connections are "
 			   "dropped",
 		.advice = "accept faster, or raise the listen() backlog, and net.core.somaxconn "
@@ -53,7 +53,7 @@ static const struct accident_text texts[] = {
 	},
 	[ACCIDENT_BACKLOG_CUT] = {
 		.name = "backlog-cut",
-		.what = "listeners",
+		.what = "listener%s",
 		.meaning = "likely: listen() asked for more than net.core.somaxconn, which is "
 			   "below the kernel's default of 4096, and was cut: the kernel does not "
 			   "keep what was asked",
@@ -63,7 +63,7 @@ static const struct accident_text texts[] = {
 	},
 	[ACCIDENT_NOT_ACCEPTED] = {
 		.name = "not-accepting",
-		.what = "listeners",
+		.what = "listener%s",
 		.meaning = "connections wait, and the process accepts none",
 		.advice = "see what it does instead: is it stopped, blocked, or out of "
 			  "descriptors?",
@@ -71,7 +71,7 @@ static const struct accident_text texts[] = {
 	},
 	[ACCIDENT_ORPHANS] = {
 		.name = "orphans-near-limit",
-		.what = "orphans",
+		.what = "orphan%s",
 		.meaning = "80 % of net.ipv4.tcp_max_orphans: above it, closed connections are "
 			   "reset before their last data is delivered",
 		.advice = "lower net.ipv4.tcp_orphan_retries to 3, so that they go sooner",
@@ -79,7 +79,7 @@ static const struct accident_text texts[] = {
 	},
 	[ACCIDENT_TIME_WAIT] = {
 		.name = "time-wait-near-limit",
-		.what = "connections in TIME_WAIT",
+		.what = "connection%s in TIME_WAIT",
 		.meaning = "80 % of net.ipv4.tcp_max_tw_buckets: above it, connections end "
 			   "without TIME_WAIT, and late segments meet resets or strangers",
 		.advice = "reuse connections; else raise it: each takes some 250 bytes",
@@ -87,7 +87,7 @@ static const struct accident_text texts[] = {
 	},
 	[ACCIDENT_PORTS] = {
 		.name = "ports-near-limit",
-		.what = "local ports",
+		.what = "local port%s",
 		.meaning = "80 % of net.ipv4.ip_local_port_range are in use towards one peer: "
 			   "without a port connect() fails with EADDRNOTAVAIL",
 		.advice = "reuse connections, widen the range, or use more addresses",
@@ -98,6 +98,13 @@ static const struct accident_text texts[] = {
 const struct accident_text *accident_text(enum accident_kind kind)
 {
 	return &texts[kind];
+}
+
+void accident_counted(char out[ACCIDENT_COUNTED_SIZE], enum accident_kind kind, uint64_t count)
+{
+	int len = snprintf(out, ACCIDENT_COUNTED_SIZE, "%" PRIu64 " ", count);
+
+	snprintf(out + len, ACCIDENT_COUNTED_SIZE - len, texts[kind].what, count == 1 ? "" : "s");
 }
 
 /* ---- times ------------------------------------------------------------------------------- */

@@ -33,7 +33,7 @@ enum accident_kind {
 
 struct accident_text {
 	const char *name;    /* as in output, for instance "one-lost-probe" */
-	const char *what;    /* of which the count is: "connections" */
+	const char *what;    /* of which the count is: "connection%s" */
 	const char *meaning; /* what is wrong, and what it leads to */
 	const char *advice;
 	enum verdict verdict; /* of a death that it leads to; VERDICT_COUNT: none of its own */
@@ -41,6 +41,11 @@ struct accident_text {
 };
 
 const struct accident_text *accident_text(enum accident_kind kind);
+
+#define ACCIDENT_COUNTED_SIZE 64
+
+/* "1 listener", "23 connections" */
+void accident_counted(char out[ACCIDENT_COUNTED_SIZE], enum accident_kind kind, uint64_t count);
 
 /* What a socket is judged by. */
 struct accident_limits {

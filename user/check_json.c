@@ -3,6 +3,7 @@
 
 #include <json-c/json.h>
 
+#include "cgroup.h"
 #include "escape.h"
 #include "format.h"
 #include "verdict.h"
@@ -194,6 +195,17 @@ static struct json_object *sysctls_json(const struct host *h)
 
 /* ---- accidents --------------------------------------------------------------------------- */
 
+static struct json_object *home_json(const struct held_socket *s, enum cgroup_kind kind)
+{
+	const struct cgroup_home *home = cgroup_find(s->owner.cgroup);
+	char name[ESCAPED_SIZE(CGROUP_NAME_LEN)];
+
+	if (!home || home->kind != kind)
+		return NULL;
+	escape_utf8(name, sizeof(name), home->name, sizeof(home->name));
+	return string(name);
+}
+
 static struct json_object *group_json(const struct accidents *a, enum accident_kind kind,
 				      const struct accident_group *group)
 {
@@ -212,6 +224,8 @@ static struct json_object *group_json(const struct accidents *a, enum accident_k
 	add(o, "local", string(local));
 	add(o, "remote", s->tuple.rport ? string(remote) : NULL);
 	add(o, "netns", json_object_new_int64(s->netns));
+	add(o, "unit", home_json(s, CGROUP_UNIT));
+	add(o, "container", home_json(s, CGROUP_CONTAINER));
 	add(o, "why", string(why));
 	return o;
 }
@@ -228,7 +242,6 @@ static struct json_object *accident_json(const struct check *c, enum accident_ki
 	add(o, "name", string(text->name));
 	add(o, "found", seen ? json_object_new_boolean(a->count > 0) : NULL);
 	add(o, "count", a->count ? json_object_new_int64(a->count) : NULL);
-	add(o, "of", string(text->what));
 	add(o, "likely", json_object_new_boolean(text->likely));
 	add(o, "meaning", string(text->meaning));
 	add(o, "advice", string(text->advice));

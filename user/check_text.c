@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "cgroup.h"
 #include "format.h"
 #include "terminal.h"
 #include "verdict.h"
@@ -314,24 +315,41 @@ static void text_sysctls(FILE *out, const struct check *c, bool verbose)
 
 #define SHOWN_GROUPS 3
 
-/* "haproxy[4121], 12 of them: 10.0.0.5:3306 -> 10.0.0.9:40312, ..." */
+/* "; unit haproxy.service; network namespace 4026532246", or nothing that need be said. */
+static void format_place(char *out, size_t size, const struct check *c, const struct held_socket *s)
+{
+	const struct accident_limits *l = &c->accidents.limits;
+	const struct cgroup_home *home = cgroup_find(s->owner.cgroup);
+	char name[ESCAPED_SIZE(CGROUP_NAME_LEN)];
+	int len = 0;
+
+	*out = '\0';
+	if (home) {
+		escape_text(name, sizeof(name), home->name, sizeof(home->name));
+		len = snprintf(out, size, "; %s %s",
+			       home->kind == CGROUP_UNIT ? "unit" : "container", name);
+	}
+	if (s->netns != l->own_netns && s->netns != l->netns)
+		snprintf(out + len, size - len, "; network namespace %" PRIu32, s->netns);
+}
+
+/* "haproxy[4121], 12, the worst: 10.0.0.5:3306 -> 10.0.0.9:40312  ..." */
 static void text_group(FILE *out, const struct check *c, enum accident_kind kind,
 		       const struct accident_group *group)
 {
-	const struct accidents *a = &c->accidents;
 	const struct held_socket *s = &group->worst;
 	char process[PROCESS_SIZE], local[ENDPOINT_SIZE], remote[ENDPOINT_SIZE];
-	char why[ACCIDENT_TEXT_SIZE], head[PROCESS_SIZE + 64], words[1024], netns[64] = "";
+	char why[ACCIDENT_TEXT_SIZE], place[ESCAPED_SIZE(CGROUP_NAME_LEN) + 64];
+	char head[PROCESS_SIZE + 64], words[1024];
 
 	format_process(process, &s->owner);
 	format_local(local, &s->tuple);
 	format_remote(remote, &s->tuple);
-	accident_describe(why, kind, s, &a->limits);
+	accident_describe(why, kind, s, &c->accidents.limits);
+	format_place(place, sizeof(place), c, s);
 	snprintf(head, sizeof(head), group->count > 1 ? "%s, %" PRIu64 ", the worst" : "%s",
 		 process, group->count);
-	if (s->netns != a->limits.own_netns && s->netns != a->limits.netns)
-		snprintf(netns, sizeof(netns), "; network namespace %" PRIu32, s->netns);
-	snprintf(words, sizeof(words), "%s -> %s  %s%s", local, remote, why, netns);
+	snprintf(words, sizeof(words), "%s -> %s  %s%s", local, remote, why, place);
 	item(out, 2 * INDENT, NULL, head, words);
 }
 
@@ -354,11 +372,11 @@ static void text_accident(FILE *out, const struct check *c, enum accident_kind k
 {
 	const struct accident_text *text = accident_text(kind);
 	const struct accident *a = &c->accidents.kind[kind];
-	char words[1024];
+	char words[1024], counted[ACCIDENT_COUNTED_SIZE];
 
-	snprintf(words, sizeof(words), "%" PRIu64 " %s%s%s: %s%s%s", a->count, text->what,
-		 *a->why ? ", " : "", a->why, text->meaning,
-		 text->verdict == VERDICT_COUNT ? "" : "; leads to ",
+	accident_counted(counted, kind, a->count);
+	snprintf(words, sizeof(words), "%s%s%s: %s%s%s", counted, *a->why ? ", " : "", a->why,
+		 text->meaning, text->verdict == VERDICT_COUNT ? "" : "; leads to ",
 		 text->verdict == VERDICT_COUNT ? "" : verdict_text(text->verdict)->name);
 	item(out, INDENT, RED, text->name, words);
 	text_groups(out, c, kind);
@@ -411,11 +429,15 @@ static void text_implicated(FILE *out, const struct host *h)
 
 static void text_waiting(FILE *out, const struct accidents *a)
 {
-	for (int kind = 0; kind < ACCIDENT_COUNT; kind++)
-		if (a->kind[kind].count)
-			fprintf(out, "an accident waits to happen: %s, %" PRIu64 " %s, see above\n",
-				accident_text(kind)->name, a->kind[kind].count,
-				accident_text(kind)->what);
+	char counted[ACCIDENT_COUNTED_SIZE];
+
+	for (int kind = 0; kind < ACCIDENT_COUNT; kind++) {
+		if (!a->kind[kind].count)
+			continue;
+		accident_counted(counted, kind, a->kind[kind].count);
+		fprintf(out, "an accident waits to happen: %s, %s, see above\n",
+			accident_text(kind)->name, counted);
+	}
 }
 
 static void text_result(FILE *out, const struct check *c)

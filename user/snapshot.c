@@ -18,7 +18,7 @@ const void *snapshot__elf_bytes(size_t *size)
 	return unpack(PACKED_SNAPSHOT, size);
 }
 
-/* 0 or -errno. libbpf 1.1 looks into modules unless it is told where BTF is: capture.c. */
+/* 0 or -errno. libbpf 1.1 looks into modules unless it is told where BTF is: capture_load.c. */
 static int open_object(struct snapshot *skel, const struct kernel *k)
 {
 	const char *btf = kernel_is_admin() ? NULL : k->btf_file;

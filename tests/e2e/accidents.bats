@@ -15,6 +15,7 @@ setup() {
 
 teardown() {
 	remove_netns
+	[ -z "${CGROUP-}" ] || wait_for 10 rmdir "$CGROUP"
 }
 
 # check ARGS... : its JSON in $JSON, its exit status in $STATUS
@@ -186,6 +187,8 @@ are_probed() {
 	check
 	expect_found backlog-cut
 	assert_equal "$(ask 'accident["backlog-cut"]["count"], accident["backlog-cut"]["likely"]')" "(1, True)"
+	run in_netns "$TCPWHY" check --netns "$NETNS"
+	assert_line "an accident waits to happen: backlog-cut, 1 listener, see above"
 	assert_equal "$(ask 'accident["backlog-cut"]["worst"][0]["why"]')" "its limit is net.core.somaxconn = 16"
 }
 
@@ -214,20 +217,27 @@ are_probed() {
 	assert_equal "$(ask 'accident["ports-near-limit"]["why"]')" "8 of 10 towards 127.0.0.1:$PORT, 0 of them in TIME_WAIT"
 }
 
-@test "as text: what was found, whose it is, and what to do; the namespace if it is another one" {
+@test "as text: what was found, whose it is, and what to do; the container, and the namespace if it is another one" {
+	local container=
 	tell one listen
+	if CGROUP=$(findmnt -fnt cgroup2 -o TARGET); then
+		CGROUP+=/docker-3f2a9c1b7d4e8f60123456789abcdef0123456789abcdef0123456789abcdef0.scope
+		mkdir "$CGROUP"
+		pid_of one >"$CGROUP/cgroup.procs"
+		container="; container 3f2a9c1b7d4e"
+	fi
 	tell one open $N
 	tell one keepalive 3 3 2000
 	run --separate-stderr "$TCPWHY" check --netns "$NETNS"
 	assert_failure 8
 	assert_line "  looked at: $((2 * N + 1)) sockets that processes hold, in one network namespace"
 	assert_line --regexp "^  one-lost-probe: $N connections: TCP_USER_TIMEOUT is not above .*; leads to keepalive-user-timeout\$"
-	assert_line --regexp "^    one\[$(pid_of one)\], $N, the worst: 127.0.0.1:[0-9]+ -> 127.0.0.1:$PORT  TCP_USER_TIMEOUT 2.00 s <= "
+	assert_line --regexp "^    one\[$(pid_of one)\], $N, the worst: 127.0.0.1:[0-9]+ -> 127.0.0.1:$PORT  TCP_USER_TIMEOUT 2.00 s <= .* 3.00 s$container\$"
 	assert_line --regexp "^    fix: set TCP_USER_TIMEOUT to 0 "
 	assert_line "an accident waits to happen: one-lost-probe, $N connections, see above"
 	run --separate-stderr "$TCPWHY" check
 	assert_failure 8
-	assert_line --regexp "one\[$(pid_of one)\].*; network namespace $(stat -Lc %i "/run/netns/$NETNS")\$"
+	assert_line --regexp "one\[$(pid_of one)\].*$container; network namespace $(stat -Lc %i "/run/netns/$NETNS")\$"
 }
 
 @test "where sockets cannot be looked at, it says so" {

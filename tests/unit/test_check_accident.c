@@ -228,6 +228,17 @@ static void connections_that_are_not_accepted(void **state)
 	expect_kinds(&s, BIT(NOT_ACCEPTED), "nothing accepted for 30.0 s, accept queue 2 of");
 }
 
+static void counts_have_their_noun(void **state)
+{
+	char out[ACCIDENT_COUNTED_SIZE];
+
+	(void)state;
+	accident_counted(out, ACCIDENT_QUEUE, 1);
+	assert_string_equal(out, "1 listener");
+	accident_counted(out, ACCIDENT_TIME_WAIT, 23);
+	assert_string_equal(out, "23 connections in TIME_WAIT");
+}
+
 /* ---- adding up --------------------------------------------------------------------------- */
 
 static void add_close_wait(struct accidents *a, uint32_t pid, uint64_t silent_ms, unsigned int n)
@@ -371,6 +382,7 @@ int main(void)
 		cmocka_unit_test(queues_near_their_limit),
 		cmocka_unit_test(backlogs_cut_by_a_low_somaxconn),
 		cmocka_unit_test(connections_that_are_not_accepted),
+		cmocka_unit_test(counts_have_their_noun),
 		cmocka_unit_test(the_processes_with_the_most_are_kept),
 		cmocka_unit_test(other_namespaces_are_left_out_if_one_is_asked_for),
 		cmocka_unit_test(what_the_host_uses_is_near_its_limit),
