@@ -108,12 +108,12 @@ void check_collect(struct check *c, const struct options *options)
 	host_collect(&c->host);
 	set_limits(c, options);
 	accidents_of_host(&c->accidents, &c->host);
-	if (!check_failure(c))
-		try_all_programs(c);
-	if (check_failure(c))
+	if (check_failure(c)) {
 		c->unseen = *check_failure(c);
-	else
-		look_at_sockets(c);
+		return;
+	}
+	look_at_sockets(c);
+	try_all_programs(c);
 }
 
 const struct failure *check_failure(const struct check *c)

@@ -86,11 +86,11 @@ are_probed() {
 	tell one keepalive 60 10 90000
 	tell one send
 	tell one echo
-	check
+	check --stuck 3600
 	expect_found
 	assert_equal "$(ask 'said["sockets"]["seen"]')" $((2 * N + 1))
 	tell one drop
-	check
+	check --stuck 3600
 	expect_found
 	assert_equal "$(ask 'len(sysctls) == len(set(sysctls) & set(shared))')" True
 }
@@ -156,7 +156,7 @@ are_probed() {
 	tell one send
 	tell one echo
 	tell one drop
-	check
+	check --stuck 3600
 	expect_found
 	check --stuck 0.05
 	expect_found close-wait
@@ -166,13 +166,13 @@ are_probed() {
 @test "an accept queue near its limit, and a process that does not accept" {
 	tell one listen 4
 	tell one connect 3
-	check
+	check --stuck 3600
 	expect_found
 	check --stuck 0.05
 	expect_found not-accepting
 	expect_worst not-accepting 1 one "127.0.0.1:$PORT" None "nothing accepted for [0-9.]+ s, accept queue 3 of limit 4"
 	tell one connect 1
-	check
+	check --stuck 3600
 	expect_found queue-near-limit
 	expect_worst queue-near-limit 1 one "127.0.0.1:$PORT" None "accept queue 4 of limit 4 from listen\(\)"
 	tell one accept 4
@@ -196,10 +196,10 @@ are_probed() {
 	in_netns sysctl -qw net.ipv4.tcp_max_tw_buckets=$((N + 5))
 	tell one listen
 	tell one open $N
-	check
+	check --stuck 3600
 	expect_found
 	tell one drop
-	check
+	check --stuck 3600
 	expect_found time-wait-near-limit
 	assert_equal "$(ask 'accident["time-wait-near-limit"]["why"]')" "$N of $((N + 5))"
 	assert_equal "$(ask '"net.ipv4.tcp_max_tw_buckets" in sysctls')" True
