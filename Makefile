@@ -234,7 +234,7 @@ $(BUILD)/tests/slow-%: tests/slow/%.c
 	$(Q)$(CC) $(CFLAGS) $(USER_CFLAGS) -MD -MP -o $@ $<
 
 # All but main, instrumented: what a fuzzer needs of it is linked.
-$(BUILD)/fuzz/user/%.o: user/%.c | $(SKELETON)
+$(BUILD)/fuzz/user/%.o: user/%.c | $(SKELETON) $(BUILD)/snapshot.skel.h
 	$(call say,FUZZ,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) $(USER_CFLAGS) -MD -MP -c -o $@ $<
