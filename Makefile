@@ -176,7 +176,7 @@ $(BUILD)/pages.gz: tools/pages.awk $(PAGES) docs/verdicts # where pages come and
 	$(Q)awk -f tools/pages.awk -v to=text $(PAGES) > $(BUILD)/pages
 	$(Q)gzip -9nc $(BUILD)/pages > $@
 
-$(BUILD)/user/%.o: user/%.c | $(SKELETON) $(SYSROOT)
+$(BUILD)/user/%.o: user/%.c | $(SKELETON) $(BUILD)/snapshot.skel.h $(SYSROOT)
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(USER_CFLAGS) -MD -MP -c -o $@ $<
@@ -204,10 +204,19 @@ $(BUILD)/%.gz: $(BUILD)/%.linked.o
 	$(call say,GZIP,$@)
 	$(Q)gzip -9nc $< > $@
 
+# Of one program, on all kernels that have iterators.
+$(BUILD)/snapshot.bpf.o: bpf/snapshot.bpf.c
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MD -MP -c -o $@ $<
+
 # The skeleton without the object, which user/packed.c has.
+$(BUILD)/snapshot.skel.h: SKELETON_NAME := snapshot
+$(BUILD)/%.skel.h: SKELETON_NAME ?= tcpwhy
 $(BUILD)/%.skel.h: $(BUILD)/%.linked.o
-	$(Q)$(BPFTOOL) gen skeleton $< name tcpwhy | sed -e '/^static inline const void \*tcpwhy__elf_bytes(size_t \*sz)$$/,/^}/d' \
-		-e 's/^static inline \(const void \*tcpwhy__elf_bytes\)/\1/' > $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $(SKELETON_NAME) | sed \
+		-e '/^static inline const void \*$(SKELETON_NAME)__elf_bytes(size_t \*sz)$$/,/^}/d' \
+		-e 's/^static inline \(const void \*$(SKELETON_NAME)__elf_bytes\)/\1/' > $@
 
 # One skeleton is used for both objects, so it must be the same for both.
 $(SKELETON): $(BUILD)/typed.skel.h $(BUILD)/probes.skel.h
@@ -216,7 +225,7 @@ $(SKELETON): $(BUILD)/typed.skel.h $(BUILD)/probes.skel.h
 	$(Q)cp $< $@
 
 $(BUILD)/user/packed.o: USER_CFLAGS += -DPACKED_IN='"$(BUILD)"'
-$(BUILD)/user/packed.o: $(addprefix $(BUILD)/,typed.gz probes.gz pages.gz)
+$(BUILD)/user/packed.o: $(addprefix $(BUILD)/,typed.gz probes.gz snapshot.gz pages.gz)
 
 $(BUILD)/tests/%: tests/unit/%.c $(filter-out $(BUILD)/user/main.o,$(USER_OBJECTS))
 	$(call say,TEST,$@)
@@ -229,7 +238,7 @@ $(BUILD)/tests/slow-%: tests/slow/%.c
 	$(Q)$(CC) $(CFLAGS) $(USER_CFLAGS) -MD -MP -o $@ $<
 
 # All but main, instrumented: what a fuzzer needs of it is linked.
-$(BUILD)/fuzz/user/%.o: user/%.c | $(SKELETON)
+$(BUILD)/fuzz/user/%.o: user/%.c | $(SKELETON) $(BUILD)/snapshot.skel.h
 	$(call say,FUZZ,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) $(USER_CFLAGS) -MD -MP -c -o $@ $<

@@ -7,6 +7,8 @@
 
 #include "capture.h"
 #include "clock.h"
+#include "netns.h"
+#include "snapshot.h"
 
 /* ---- programs ---------------------------------------------------------------------------- */
 
@@ -68,6 +70,30 @@ static void try_all_programs(struct check *c)
 		try_programs(c, kind);
 }
 
+/* ---- sockets ----------------------------------------------------------------------------- */
+
+static void take_socket(void *ctx, const struct held_socket *s)
+{
+	accidents_add(ctx, s);
+}
+
+static void look_at_sockets(struct check *c)
+{
+	c->sockets_seen = !snapshot_take(&c->kernel, take_socket, &c->accidents, &c->unseen);
+	accidents_end(&c->accidents);
+}
+
+static void set_limits(struct check *c, const struct options *options)
+{
+	c->accidents.limits = (struct accident_limits){
+		.netns = options->filter.netns,
+		.own_netns = netns_own(),
+		.stuck_ms = options->stuck_ns / 1000000,
+		.idle_ms = options->idle_ns / 1000000,
+		.conntrack_ms = c->host.conntrack_s * 1000,
+	};
+}
+
 /* ---- all of it --------------------------------------------------------------------------- */
 
 void check_collect(struct check *c, const struct options *options)
@@ -80,8 +106,14 @@ void check_collect(struct check *c, const struct options *options)
 	kernel_privileges(c->privileges);
 	kernel_survey(&c->kernel, options->without, c->needs);
 	host_collect(&c->host);
-	if (!check_failure(c))
-		try_all_programs(c);
+	set_limits(c, options);
+	accidents_of_host(&c->accidents, &c->host);
+	if (check_failure(c)) {
+		c->unseen = *check_failure(c);
+		return;
+	}
+	look_at_sockets(c);
+	try_all_programs(c);
 }
 
 const struct failure *check_failure(const struct check *c)
@@ -92,6 +124,27 @@ const struct failure *check_failure(const struct check *c)
 	if (c->trials[TRIAL_PLAIN].tried && !c->trials[TRIAL_PLAIN].taken)
 		return &c->trials[TRIAL_PLAIN].why;
 	return NULL;
+}
+
+bool check_found(const struct check *c)
+{
+	struct finding f;
+
+	for (int s = 0; s < SYSCTL_COUNT; s++) {
+		sysctl_judge(&f, &c->host, s);
+		if (sysctl_is_found(&f))
+			return true;
+	}
+	return accidents_found(&c->accidents);
+}
+
+int check_status(const struct check *c)
+{
+	const struct failure *failure = check_failure(c);
+
+	if (failure)
+		return failure->status;
+	return check_found(c) ? EXIT_FOUND : EXIT_OK;
 }
 
 unsigned int check_weaker(const struct check *c)
@@ -107,8 +160,7 @@ unsigned int check_weaker(const struct check *c)
 
 int check(const struct options *options, struct failure *why)
 {
-	const struct failure *failure;
-	struct check c;
+	static struct check c;
 	int err = 0;
 
 	check_collect(&c, options);
@@ -120,6 +172,5 @@ int check(const struct options *options, struct failure *why)
 		return failed(why, EXIT_FAILED, "out of memory");
 	if (fflush(stdout) || ferror(stdout))
 		return failed(why, EXIT_OUTPUT, "cannot write to stdout: %s", strerror(errno));
-	failure = check_failure(&c);
-	return failure ? (int)failure->status : EXIT_OK;
+	return check_status(&c);
 }

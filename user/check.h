@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * tcpwhy check: what can be told on this kernel by this user, and what cannot, and why. The facts
- * are collected first, then told as text (check_text.c) or JSON (check_json.c).
+ * are collected first, with the accidents that wait to happen here, then told as text
+ * (check_text.c) or JSON (check_json.c).
  */
 #ifndef TCPWHY_CHECK_H
 #define TCPWHY_CHECK_H
@@ -10,6 +11,7 @@
 #include <sys/types.h>
 #include <sys/utsname.h>
 
+#include "check_accident.h"
 #include "check_sysctl.h"
 #include "kernel.h"
 #include "ladder.h"
@@ -45,6 +47,9 @@ struct check {
 	uint32_t without; /* features that were masked: --without */
 	struct trial trials[TRIAL_COUNT];
 	struct host host;
+	struct accidents accidents;
+	bool sockets_seen;     /* accidents has those of sockets */
+	struct failure unseen; /* else why not */
 };
 
 /* Tries everything; takes a second or so, several where all is slow. */
@@ -53,10 +58,16 @@ void check_collect(struct check *c, const struct options *options);
 /* Why tcpwhy does not work here: what it would say itself; NULL if it works. */
 const struct failure *check_failure(const struct check *c);
 
+/* Is there an accident waiting to happen, or a sysctl that is implicated or near its limit? */
+bool check_found(const struct check *c);
+
+/* What check() returns if it can be told: the failure's status, or EXIT_FOUND, or EXIT_OK. */
+int check_status(const struct check *c);
+
 /* How many verdicts are out of reach, or inferred that other kernels give: ladder_reach(). */
 unsigned int check_weaker(const struct check *c);
 
-/* verbose: a line for each verdict, also for those that are read. */
+/* verbose: a line for each verdict, also for those that are read, and for each sysctl. */
 void check_text(FILE *out, const struct check *c, bool verbose);
 
 /* As check.schema.json has it. 0, or -1: out of memory. */

@@ -137,6 +137,16 @@ static void read_files(struct host *h)
 	h->files = sscanf(line, "%llu", &open) == 1 ? open : NOT_COUNTED;
 }
 
+/* The module may be there, and no rule make use of it: then nothing is counted. */
+static void read_conntrack(struct host *h)
+{
+	char count[32], timeout[32];
+
+	read_sysctl(count, sizeof(count), "net.netfilter.nf_conntrack_count");
+	read_sysctl(timeout, sizeof(timeout), "net.netfilter.nf_conntrack_tcp_timeout_established");
+	h->conntrack_s = strtoul(count, NULL, 10) ? strtoul(timeout, NULL, 10) : 0;
+}
+
 struct range {
 	unsigned int first, last;
 };
@@ -395,6 +405,7 @@ void host_collect(struct host *h)
 	read_softnet(h);
 	read_sockstat(h);
 	read_files(h);
+	read_conntrack(h);
 	read_reserved_ports(h);
 	read_sockets(h);
 }

@@ -3,6 +3,9 @@
 
 #include <json-c/json.h>
 
+#include "cgroup.h"
+#include "escape.h"
+#include "format.h"
 #include "verdict.h"
 
 #define SCHEMA                                                                                     \
@@ -190,16 +193,96 @@ static struct json_object *sysctls_json(const struct host *h)
 	return list;
 }
 
+/* ---- accidents --------------------------------------------------------------------------- */
+
+static struct json_object *home_json(const struct held_socket *s, enum cgroup_kind kind)
+{
+	const struct cgroup_home *home = cgroup_find(s->owner.cgroup);
+	char name[ESCAPED_SIZE(CGROUP_NAME_LEN)];
+
+	if (!home || home->kind != kind)
+		return NULL;
+	escape_utf8(name, sizeof(name), home->name, sizeof(home->name));
+	return string(name);
+}
+
+static struct json_object *group_json(const struct accidents *a, enum accident_kind kind,
+				      const struct accident_group *group)
+{
+	const struct held_socket *s = &group->worst;
+	char comm[ESCAPED_SIZE(TASK_NAME_LEN)], local[ENDPOINT_SIZE], remote[ENDPOINT_SIZE];
+	char why[ACCIDENT_TEXT_SIZE];
+	struct json_object *o = json_object_new_object();
+
+	escape_utf8(comm, sizeof(comm), s->owner.comm, sizeof(s->owner.comm));
+	format_local(local, &s->tuple);
+	format_remote(remote, &s->tuple);
+	accident_describe(why, kind, s, &a->limits);
+	add(o, "comm", string(comm));
+	add(o, "pid", json_object_new_int64(s->owner.pid));
+	add(o, "count", json_object_new_int64(group->count));
+	add(o, "local", string(local));
+	add(o, "remote", s->tuple.rport ? string(remote) : NULL);
+	add(o, "netns", json_object_new_int64(s->netns));
+	add(o, "unit", home_json(s, CGROUP_UNIT));
+	add(o, "container", home_json(s, CGROUP_CONTAINER));
+	add(o, "why", string(why));
+	return o;
+}
+
+static struct json_object *accident_json(const struct check *c, enum accident_kind kind)
+{
+	const struct accident_text *text = accident_text(kind);
+	const struct accident *a = &c->accidents.kind[kind];
+	struct json_object *o = json_object_new_object(), *list = json_object_new_array();
+	bool of_sockets = kind < ACCIDENTS_OF_SOCKETS, seen = !of_sockets || c->sockets_seen;
+
+	for (int i = 0; i < ACCIDENT_GROUPS && a->group[i].count; i++)
+		json_object_array_add(list, group_json(&c->accidents, kind, &a->group[i]));
+	add(o, "name", string(text->name));
+	add(o, "found", seen ? json_object_new_boolean(a->count > 0) : NULL);
+	add(o, "count", a->count ? json_object_new_int64(a->count) : NULL);
+	add(o, "likely", json_object_new_boolean(text->likely));
+	add(o, "meaning", string(text->meaning));
+	add(o, "advice", string(text->advice));
+	add(o, "verdict",
+	    text->verdict == VERDICT_COUNT ? NULL : string(verdict_text(text->verdict)->name));
+	add(o, "why", *a->why ? string(a->why) : NULL);
+	add(o, "processes", of_sockets && seen ? json_object_new_int64(a->processes) : NULL);
+	add(o, "worst", list);
+	return o;
+}
+
+static struct json_object *accidents_json(const struct check *c)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (int kind = 0; kind < ACCIDENT_COUNT; kind++)
+		json_object_array_add(list, accident_json(c, kind));
+	return list;
+}
+
+static struct json_object *sockets_json(const struct check *c)
+{
+	const struct accident_limits *l = &c->accidents.limits;
+	struct json_object *o = json_object_new_object();
+
+	add(o, "seen", c->sockets_seen ? json_object_new_int64(c->accidents.sockets) : NULL);
+	add(o, "netns", l->netns ? json_object_new_int64(l->netns) : NULL);
+	add(o, "stuck_ms", json_object_new_int64(l->stuck_ms));
+	add(o, "failure", c->sockets_seen ? NULL : failure_json(&c->unseen));
+	return o;
+}
+
 int check_json(FILE *out, const struct check *c)
 {
 	const int flags = JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE;
-	const struct failure *failure = check_failure(c);
 	struct json_object *o = json_object_new_object();
 	const char *text;
 
 	add(o, "schema", json_object_new_int(SCHEMA));
 	add(o, "version", string(TCPWHY_VERSION));
-	add(o, "status", json_object_new_int(failure ? failure->status : EXIT_OK));
+	add(o, "status", json_object_new_int(check_status(c)));
 	add(o, "failures", failures_json(c));
 	add(o, "kernel", kernel_json(c));
 	add(o, "btf", btf_json(&c->kernel));
@@ -209,6 +292,8 @@ int check_json(FILE *out, const struct check *c)
 	add(o, "hooks", hooks_json(c));
 	add(o, "verdicts", verdicts_json(&c->kernel));
 	add(o, "sysctls", sysctls_json(&c->host));
+	add(o, "sockets", sockets_json(c));
+	add(o, "accidents", accidents_json(c));
 	text = json_object_to_json_string_ext(o, flags);
 	if (text)
 		fprintf(out, "%s\n", text);

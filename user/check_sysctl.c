@@ -32,13 +32,12 @@ __attribute__((format(printf, 4, 5))) static void find(struct finding *f,
 	va_end(args);
 }
 
-/* The first number of its value. */
-static uint64_t number_of(const struct host *h, enum sysctl sysctl)
+uint64_t host_limit(const struct host *h, enum sysctl sysctl)
 {
 	return strtoull(h->value[sysctl], NULL, 10);
 }
 
-static bool near(uint64_t used, uint64_t limit)
+bool host_is_near(uint64_t used, uint64_t limit)
 {
 	return used >= limit - limit / 5;
 }
@@ -50,7 +49,7 @@ static void judge_use(struct finding *f, uint64_t used, uint64_t limit, const ch
 	if (used == NOT_COUNTED)
 		find(f, NOT_KNOWN, advice, "%s could not be read", what);
 	else
-		find(f, near(used, limit) ? NEAR_ITS_LIMIT : NOT_IMPLICATED, advice,
+		find(f, host_is_near(used, limit) ? NEAR_ITS_LIMIT : NOT_IMPLICATED, advice,
 		     "%s: %" PRIu64 " of %" PRIu64, what, used, limit);
 }
 
@@ -121,7 +120,7 @@ static void judge_max_syn_backlog(struct finding *f, const struct host *h)
 	uint64_t drops = h->counter[HOST_ListenDrops];
 	uint64_t others = h->counter[HOST_ListenOverflows] + h->counter[HOST_TCPReqQFullDrop];
 
-	if (number_of(h, SYSCTL_syncookies))
+	if (host_limit(h, SYSCTL_syncookies))
 		judge_none(f, "it counts only while tcp_syncookies is 0", "leave it");
 	else if (drops == NOT_COUNTED || h->counter[HOST_ListenOverflows] == NOT_COUNTED ||
 		 h->counter[HOST_TCPReqQFullDrop] == NOT_COUNTED)
@@ -160,7 +159,7 @@ static void judge_abort_on_overflow(struct finding *f, const struct host *h)
 	uint64_t overflows = h->counter[HOST_ListenOverflows];
 	uint64_t resets = h->counter[HOST_EmbryonicRsts];
 
-	if (!number_of(h, SYSCTL_abort_on_overflow))
+	if (!host_limit(h, SYSCTL_abort_on_overflow))
 		judge_none(f, "it is off", "leave it off: clients wait out a short peak");
 	else if (overflows == NOT_COUNTED || resets == NOT_COUNTED)
 		find(f, NOT_KNOWN, "set it to 0", "ListenOverflows could not be read");
@@ -175,7 +174,7 @@ static void judge_abort_on_overflow(struct finding *f, const struct host *h)
 static void judge_syncookies(struct finding *f, const struct host *h)
 {
 	uint64_t sent = h->counter[HOST_SyncookiesSent];
-	uint64_t mode = number_of(h, SYSCTL_syncookies);
+	uint64_t mode = host_limit(h, SYSCTL_syncookies);
 
 	if (!mode)
 		judge_counter(f, h->counter[HOST_TCPReqQFullDrop],
@@ -193,8 +192,7 @@ static void judge_syncookies(struct finding *f, const struct host *h)
 
 /* ---- ports and TIME_WAIT ----------------------------------------------------------------- */
 
-/* How many ports connect() has to choose from. */
-static uint32_t local_ports(const struct host *h)
+uint32_t host_local_ports(const struct host *h)
 {
 	unsigned int first, last, size;
 
@@ -207,13 +205,13 @@ static uint32_t local_ports(const struct host *h)
 /* Is connect() about to fail with EADDRNOTAVAIL, or failing? The kernel does not count that. */
 static enum implication ports_left(const struct host *h)
 {
-	uint32_t ports = local_ports(h);
+	uint32_t ports = host_local_ports(h);
 
 	if (!h->sockets_seen)
 		return NOT_KNOWN;
 	if (h->ports.used >= ports)
 		return IMPLICATED;
-	return near(h->ports.used, ports) ? NEAR_ITS_LIMIT : NOT_IMPLICATED;
+	return host_is_near(h->ports.used, ports) ? NEAR_ITS_LIMIT : NOT_IMPLICATED;
 }
 
 static void judge_local_port_range(struct finding *f, const struct host *h)
@@ -230,14 +228,14 @@ static void judge_local_port_range(struct finding *f, const struct host *h)
 		find(f, left, left == NOT_IMPLICATED ? "leave it" : advice,
 		     "ports in use towards one peer: at most %" PRIu32 " of %" PRIu32 ", %" PRIu32
 		     " of them in TIME_WAIT, towards %s",
-		     h->ports.used, local_ports(h), h->ports.time_wait, h->ports.peer);
+		     h->ports.used, host_local_ports(h), h->ports.time_wait, h->ports.peer);
 }
 
 static void judge_tw_reuse(struct finding *f, const struct host *h)
 {
 	enum implication left = ports_left(h);
 
-	if (number_of(h, SYSCTL_tw_reuse) == 1)
+	if (host_limit(h, SYSCTL_tw_reuse) == 1)
 		judge_none(f, "it is on", "leave it");
 	else if (left == NOT_KNOWN)
 		find(f, left, "leave it, unless ports run out", "the sockets could not be listed");
@@ -261,7 +259,7 @@ static void judge_max_tw_buckets(struct finding *f, const struct host *h)
 {
 	uint64_t overflows = h->counter[HOST_TCPTimeWaitOverflow];
 
-	judge_use(f, h->time_wait, number_of(h, SYSCTL_max_tw_buckets), "sockets in TIME_WAIT",
+	judge_use(f, h->time_wait, host_limit(h, SYSCTL_max_tw_buckets), "sockets in TIME_WAIT",
 		  "leave it: never lower it");
 	if (f->implication == NEAR_ITS_LIMIT)
 		f->advice = "raise it; find out who closes so many connections first";
@@ -282,7 +280,7 @@ static void judge_max_orphans(struct finding *f, const struct host *h)
 	const char *advice = "lower tcp_orphan_retries to 3, so that orphans go sooner; raise this "
 			     "only with memory to match";
 
-	judge_use(f, h->orphans, number_of(h, SYSCTL_max_orphans), "orphans",
+	judge_use(f, h->orphans, host_limit(h, SYSCTL_max_orphans), "orphans",
 		  "leave it: no orphan was ever dropped for it");
 	if (f->implication == NEAR_ITS_LIMIT)
 		f->advice = advice;
@@ -360,7 +358,7 @@ static void judge_keepalive_probes(struct finding *f, const struct host *h)
 
 static void judge_file_max(struct finding *f, const struct host *h)
 {
-	uint64_t max = number_of(h, SYSCTL_file_max);
+	uint64_t max = host_limit(h, SYSCTL_file_max);
 
 	judge_use(f, h->files, max, "open files",
 		  "leave it: \"too many open files\" is mostly a process's own limit (ulimit -n)");

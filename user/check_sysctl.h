@@ -79,11 +79,12 @@ struct port_use {
 struct host {
 	char value[SYSCTL_COUNT][VALUE_SIZE]; /* as /proc/sys has it; "": not to be seen here */
 	uint64_t counter[HOST_COUNTER_COUNT]; /* or NOT_COUNTED, like those that follow */
-	uint64_t softnet_dropped;         /* /proc/net/softnet_stat, less those of the flow limit */
-	uint64_t orphans, time_wait;      /* /proc/net/sockstat, now */
-	uint64_t files;                   /* /proc/sys/fs/file-nr: open now */
-	uint32_t reserved_ports;          /* of the range: ip_local_reserved_ports */
-	bool sockets_seen;                /* sock_diag answered: the three that follow are known */
+	uint64_t softnet_dropped;    /* /proc/net/softnet_stat, less those of the flow limit */
+	uint64_t orphans, time_wait; /* /proc/net/sockstat, now */
+	uint64_t files;              /* /proc/sys/fs/file-nr: open now */
+	uint64_t conntrack_s;    /* nf_conntrack_tcp_timeout_established; 0: nothing is tracked */
+	uint32_t reserved_ports; /* of the range: ip_local_reserved_ports */
+	bool sockets_seen;       /* sock_diag answered: the three that follow are known */
 	struct listener_use at_somaxconn; /* whose limit is somaxconn, with the most drops */
 	struct listener_use elsewhere;    /* whose limit is another one, likewise */
 	struct port_use ports;            /* towards the peer with the most */
@@ -104,11 +105,26 @@ struct finding {
 	const char *advice;     /* what to do, or why to leave it alone */
 };
 
+/* Something is to be done: it is implicated, or near its limit. */
+static inline bool sysctl_is_found(const struct finding *f)
+{
+	return f->implication == IMPLICATED || f->implication == NEAR_ITS_LIMIT;
+}
+
 /* "net.core.somaxconn" */
 const char *sysctl_name(enum sysctl sysctl);
 
 /* Judges one sysctl. Pure: the same host always gives the same finding. */
 void sysctl_judge(struct finding *f, const struct host *h, enum sysctl sysctl);
+
+/* The first number of its value; 0 if it cannot be seen. */
+uint64_t host_limit(const struct host *h, enum sysctl sysctl);
+
+/* How many ports connect() has to choose from; 0 if that is not known. */
+uint32_t host_local_ports(const struct host *h);
+
+/* Are 80 % of it in use? */
+bool host_is_near(uint64_t used, uint64_t limit);
 
 /* Reads all of it, of the own network namespace. What cannot be read is left unknown. */
 void host_collect(struct host *h);

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "cgroup.h"
+#include "format.h"
 #include "terminal.h"
 #include "verdict.h"
 
@@ -276,11 +278,127 @@ static void text_sysctl(FILE *out, const struct host *h, enum sysctl sysctl)
 	item(out, INDENT, implications[f.implication].color, head, words);
 }
 
-static void text_sysctls(FILE *out, const struct check *c)
+/* "net.core.somaxconn = 4096, ...": of those that are to be left alone. */
+static void text_others(FILE *out, const struct host *h)
 {
+	const char *separator = "";
+	char list[2048] = "";
+	struct finding f;
+	size_t len = 0;
+
+	for (int s = 0; s < SYSCTL_COUNT; s++) {
+		sysctl_judge(&f, h, s);
+		if (f.implication != NOT_IMPLICATED)
+			continue;
+		len += snprintf(list + len, sizeof(list) - len, "%s%s = %s", separator,
+				sysctl_name(s), h->value[s]);
+		separator = ", ";
+	}
+	item(out, INDENT, NULL, "not implicated (-v says why, and what to do)", list);
+}
+
+static void text_sysctls(FILE *out, const struct check *c, bool verbose)
+{
+	struct finding f;
+
 	heading(out, "sysctls, and whether what this host has counted since boot implicates them");
-	for (int s = 0; s < SYSCTL_COUNT; s++)
-		text_sysctl(out, &c->host, s);
+	for (int s = 0; s < SYSCTL_COUNT; s++) {
+		sysctl_judge(&f, &c->host, s);
+		if (verbose || f.implication != NOT_IMPLICATED)
+			text_sysctl(out, &c->host, s);
+	}
+	if (!verbose)
+		text_others(out, &c->host);
+}
+
+/* ---- accidents --------------------------------------------------------------------------- */
+
+#define SHOWN_GROUPS 3
+
+/* "; unit haproxy.service; network namespace 4026532246", or nothing that need be said. */
+static void format_place(char *out, size_t size, const struct check *c, const struct held_socket *s)
+{
+	const struct accident_limits *l = &c->accidents.limits;
+	const struct cgroup_home *home = cgroup_find(s->owner.cgroup);
+	char name[ESCAPED_SIZE(CGROUP_NAME_LEN)];
+	int len = 0;
+
+	*out = '\0';
+	if (home) {
+		escape_text(name, sizeof(name), home->name, sizeof(home->name));
+		len = snprintf(out, size, "; %s %s",
+			       home->kind == CGROUP_UNIT ? "unit" : "container", name);
+	}
+	if (s->netns != l->own_netns && s->netns != l->netns)
+		snprintf(out + len, size - len, "; network namespace %" PRIu32, s->netns);
+}
+
+/* "haproxy[4121], 12, the worst: 10.0.0.5:3306 -> 10.0.0.9:40312  ..." */
+static void text_group(FILE *out, const struct check *c, enum accident_kind kind,
+		       const struct accident_group *group)
+{
+	const struct held_socket *s = &group->worst;
+	char process[PROCESS_SIZE], local[ENDPOINT_SIZE], remote[ENDPOINT_SIZE];
+	char why[ACCIDENT_TEXT_SIZE], place[ESCAPED_SIZE(CGROUP_NAME_LEN) + 64];
+	char head[PROCESS_SIZE + 64], words[1024];
+
+	format_process(process, &s->owner);
+	format_local(local, &s->tuple);
+	format_remote(remote, &s->tuple);
+	accident_describe(why, kind, s, &c->accidents.limits);
+	format_place(place, sizeof(place), c, s);
+	snprintf(head, sizeof(head), group->count > 1 ? "%s, %" PRIu64 ", the worst" : "%s",
+		 process, group->count);
+	snprintf(words, sizeof(words), "%s -> %s  %s%s", local, remote, why, place);
+	item(out, 2 * INDENT, NULL, head, words);
+}
+
+static void text_groups(FILE *out, const struct check *c, enum accident_kind kind)
+{
+	const struct accident *a = &c->accidents.kind[kind];
+	uint64_t shown = 0;
+	int i;
+
+	for (i = 0; i < SHOWN_GROUPS && a->group[i].count; i++) {
+		text_group(out, c, kind, &a->group[i]);
+		shown += a->group[i].count;
+	}
+	if (a->processes > (uint64_t)i)
+		fprintf(out, "%*s%" PRIu64 " more of %" PRIu64 " other processes\n", 2 * INDENT, "",
+			a->count - shown, a->processes - i);
+}
+
+static void text_accident(FILE *out, const struct check *c, enum accident_kind kind)
+{
+	const struct accident_text *text = accident_text(kind);
+	const struct accident *a = &c->accidents.kind[kind];
+	char words[1024], counted[ACCIDENT_COUNTED_SIZE];
+
+	accident_counted(counted, kind, a->count);
+	snprintf(words, sizeof(words), "%s%s%s: %s%s%s", counted, *a->why ? ", " : "", a->why,
+		 text->meaning, text->verdict == VERDICT_COUNT ? "" : "; leads to ",
+		 text->verdict == VERDICT_COUNT ? "" : verdict_text(text->verdict)->name);
+	item(out, INDENT, RED, text->name, words);
+	text_groups(out, c, kind);
+	item(out, 2 * INDENT, NULL, "fix", text->advice);
+}
+
+static void text_accidents(FILE *out, const struct check *c)
+{
+	const struct accidents *a = &c->accidents;
+
+	heading(out, "accidents waiting to happen");
+	if (c->sockets_seen)
+		fprintf(out, "  looked at: %" PRIu64 " sockets that processes hold, %s\n",
+			a->sockets,
+			a->limits.netns ? "in one network namespace" : "in all network namespaces");
+	else
+		item(out, INDENT, YELLOW, "sockets were not looked at", c->unseen.text);
+	for (int kind = 0; kind < ACCIDENT_COUNT; kind++)
+		if (a->kind[kind].count)
+			text_accident(out, c, kind);
+	if (!accidents_found(a))
+		fputs("  none found\n", out);
 }
 
 /* ---- all of it --------------------------------------------------------------------------- */
@@ -303,9 +421,22 @@ static void text_implicated(FILE *out, const struct host *h)
 
 	for (int s = 0; s < SYSCTL_COUNT; s++) {
 		sysctl_judge(&f, h, s);
-		if (f.implication == IMPLICATED || f.implication == NEAR_ITS_LIMIT)
+		if (sysctl_is_found(&f))
 			fprintf(out, "%s is %s, see above\n", sysctl_name(s),
 				implications[f.implication].head);
+	}
+}
+
+static void text_waiting(FILE *out, const struct accidents *a)
+{
+	char counted[ACCIDENT_COUNTED_SIZE];
+
+	for (int kind = 0; kind < ACCIDENT_COUNT; kind++) {
+		if (!a->kind[kind].count)
+			continue;
+		accident_counted(counted, kind, a->kind[kind].count);
+		fprintf(out, "an accident waits to happen: %s, %s, see above\n",
+			accident_text(kind)->name, counted);
 	}
 }
 
@@ -326,6 +457,7 @@ static void text_result(FILE *out, const struct check *c)
 		if (c->trials[kind].tried && !c->trials[kind].taken)
 			fprintf(out, "it does not work with %s\n", trial_options(kind));
 	text_implicated(out, &c->host);
+	text_waiting(out, &c->accidents);
 }
 
 void check_text(FILE *out, const struct check *c, bool verbose)
@@ -336,6 +468,7 @@ void check_text(FILE *out, const struct check *c, bool verbose)
 	text_features(out, c);
 	text_hooks(out, c);
 	text_verdicts_of(out, c, verbose);
-	text_sysctls(out, c);
+	text_sysctls(out, c, verbose);
+	text_accidents(out, c);
 	text_result(out, c);
 }

@@ -13,6 +13,7 @@ enum exit_status {
 	EXIT_NO_PROCESS = 6,       /* no process has that PID */
 	EXIT_OUTPUT = 7,           /* stdout cannot be written */
 	EXIT_INPUT = 8,            /* of the input not all can be read; the rest was used */
+	EXIT_FOUND = 9,            /* check: it works, and something was found on this host */
 	EXIT_NOT_EXECUTABLE = 126, /* the command is there and cannot be executed */
 	EXIT_NOT_FOUND = 127,      /* there is no such command */
 };

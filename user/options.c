@@ -32,12 +32,14 @@ static const char doc[] =
 	"capabilities are "
 	"missing, 4 the kernel has no BTF, 5 the kernel lacks something else that is needed, 6 no "
 	"such "
-	"process, 7 stdout cannot be written, 8 not all of the input can be used. With a COMMAND: "
-	"its own; 128 and the number of the "
+	"process, 7 stdout cannot be written, 8 not all of the input can be used, 9 check has "
+	"found "
+	"something. With a COMMAND: its own; 128 and the number of the "
 	"signal that killed it; 126 it cannot be executed, 127 it does not exist.\n"
 	"\n"
-	"With check: says what tcpwhy can tell on this kernel, and what is missing; exit status "
-	"as tcpwhy would have it.\n"
+	"With check: says what tcpwhy can tell on this kernel, and what is missing, and which "
+	"accidents wait to happen on this host; exit status as tcpwhy would have it, or 9 if "
+	"something was found.\n"
 	"\n"
 	"With join: reads what tcpwhy -j wrote on several hosts ('-' is stdin), and shows each "
 	"death with what became of the other end on the other host, also through NAT; 8 if lines "
@@ -56,7 +58,7 @@ static const char doc[] =
 	"  tcpwhy -- curl http://192.0.2.1/\n"
 	"                         what becomes of the connections of this command\n"
 	"  tcpwhy 1 60            counters, each second for a minute\n"
-	"  tcpwhy check           does it work here, and which verdicts are weaker\n"
+	"  tcpwhy check           does it work here, and which accidents wait to happen\n"
 	"  tcpwhy explain unread-data\n"
 	"                         what happened, what both ends see, how to confirm and to fix it\n"
 	"  tcpwhy explain 'write: broken pipe'\n"
@@ -80,10 +82,14 @@ enum {
 	KEY_LISTEN,
 	KEY_UTC,
 	KEY_BTF,
+	KEY_STUCK,
+	KEY_IDLE,
 	KEY_WITHOUT
 };
 
 #define DEFAULT_LIMIT 100 /* what happens at ordinary rates is told one by one */
+
+#define DEFAULT_STUCK_NS UINT64_C(30000000000) /* no busy process takes so long to look */
 
 /* Options of groups up to this one are about what is watched. */
 #define WATCH_GROUPS 5
@@ -156,7 +162,17 @@ static const struct argp_option described[] = {
 	  6 },
 	{ "without", KEY_WITHOUT, "LIST", 0,
 	  "Do without these features of the kernel, as if it were an older one; for tests", 6 },
-	{ "verbose", 'v', 0, 0, "libbpf's messages, and more figures in the summary", 6 },
+	{ "verbose", 'v', 0, 0,
+	  "libbpf's messages, and more figures in the summary; with check: every verdict and "
+	  "sysctl",
+	  6 },
+	{ 0, 0, 0, 0, "Of check:", 7 },
+	{ "stuck", KEY_STUCK, "SECONDS", 0,
+	  "In CLOSE_WAIT, or waiting to be accepted, for so long is too long (30)", 7 },
+	{ "idle", KEY_IDLE, "SECONDS", 0,
+	  "Firewalls on the way forget connections after so many idle seconds (as AWS, Azure and "
+	  "Google Cloud do, from 240)",
+	  7 },
 	{ 0, 'h', 0, OPTION_HIDDEN, 0, -1 },
 	{ 0 },
 };
@@ -176,6 +192,7 @@ struct parse {
 	const char *subcommand;                 /* its name, or NULL */
 	const struct argp_option *watch_option; /* the first one of WATCH_GROUPS, or NULL */
 	bool limited;                           /* --limit was given */
+	const char *check_option;               /* one that is only for check, or NULL */
 	struct failure *why;
 	int err;
 };
@@ -186,6 +203,16 @@ static int parse_duration(struct parse *p, const char *text)
 		return failed(p->why, EXIT_USAGE,
 			      "bad duration '%s': give seconds, from 0.01, for instance 10 or 0.5",
 			      text);
+	return 0;
+}
+
+/* Of check: --NAME. */
+static int parse_check_seconds(struct parse *p, const char *name, uint64_t *ns, const char *text)
+{
+	p->check_option = name;
+	if (parse_seconds(ns, text))
+		return failed(p->why, EXIT_USAGE, "bad --%s '%s': give seconds, for instance 60",
+			      name, text);
 	return 0;
 }
 
@@ -362,6 +389,11 @@ static int check_subcommand(struct parse *p)
 		return failed(
 			p->why, EXIT_USAGE,
 			"join needs files: what tcpwhy -j wrote on each host, or - for stdin");
+	if (p->check_option && p->options->command != COMMAND_CHECK)
+		return failed(p->why, EXIT_USAGE, "--%s is not for %s", p->check_option, name);
+	if (p->options->filter.netns && p->options->command != COMMAND_CHECK)
+		return failed(p->why, EXIT_USAGE, "--netns is not for %s: nothing is watched",
+			      name);
 	if (p->options->cmd)
 		return failed(p->why, EXIT_USAGE,
 			      "%s and a command exclude each other: nothing is watched", name);
@@ -411,6 +443,8 @@ static int check_together(struct parse *p)
 
 	if (p->subcommand)
 		return check_subcommand(p);
+	if (p->check_option)
+		return failed(p->why, EXIT_USAGE, "--%s is for tcpwhy check only", p->check_option);
 	if (p->limited && o->interval_ns)
 		return failed(p->why, EXIT_USAGE,
 			      "--limit and INTERVAL exclude each other: there are no lines to "
@@ -528,6 +562,10 @@ static int parse_other(struct parse *p, int key, const char *arg, struct argp_st
 		return 0;
 	case KEY_WITHOUT:
 		return parse_without(p, arg);
+	case KEY_STUCK:
+		return parse_check_seconds(p, "stuck", &p->options->stuck_ns, arg);
+	case KEY_IDLE:
+		return parse_check_seconds(p, "idle", &p->options->idle_ns, arg);
 	case 'h':
 		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
 		return 0;
@@ -542,10 +580,12 @@ static int parse_other(struct parse *p, int key, const char *arg, struct argp_st
 	return ARGP_ERR_UNKNOWN;
 }
 
-/* How it is told is for subcommands too, where it makes a difference. */
+/* How it is told is for subcommands too, where it makes a difference; where, see
+ * check_subcommand(). */
 static bool is_for_all(int key)
 {
-	return key == 'j' || key == KEY_FORMAT || key == KEY_COLOR || key == KEY_UTC;
+	return key == 'j' || key == KEY_FORMAT || key == KEY_COLOR || key == KEY_UTC ||
+	       key == KEY_NETNS;
 }
 
 static void note_watch_option(struct parse *p, int key)
@@ -597,6 +637,7 @@ int options_parse(struct options *options, int argc, char **argv, struct failure
 
 	memset(options, 0, sizeof(*options));
 	options->limit = DEFAULT_LIMIT;
+	options->stuck_ns = DEFAULT_STUCK_NS;
 	argp_err_exit_status = EXIT_USAGE;
 	argc = split_command(options, argc, argv);
 	if (options->cmd && !*options->cmd)

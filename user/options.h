@@ -48,6 +48,8 @@ struct options {
 	enum color_when color; /* --color */
 	uint64_t duration_ns;  /* -d, 0 = until a signal */
 	uint64_t interval_ns;  /* INTERVAL, 0 = a line for each death */
+	uint64_t stuck_ns;     /* --stuck, of check: from when on a socket is stuck */
+	uint64_t idle_ns;      /* --idle, of check: what a middlebox remembers, 0 = not given */
 	uint64_t limit;        /* --limit: lines of a verdict in a second, 0 = all */
 	uint64_t count;        /* COUNT of intervals, 0 = without end */
 

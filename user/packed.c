@@ -13,6 +13,7 @@
 
 EMBED(typed);
 EMBED(probes);
+EMBED(snapshot);
 EMBED(pages);
 
 static const struct {
@@ -20,6 +21,7 @@ static const struct {
 } files[] = {
 	[PACKED_TYPED] = { typed, typed_end },
 	[PACKED_PROBES] = { probes, probes_end },
+	[PACKED_SNAPSHOT] = { snapshot, snapshot_end },
 	[PACKED_PAGES] = { pages, pages_end },
 };
 

@@ -9,9 +9,10 @@
 #include <stddef.h>
 
 enum packed {
-	PACKED_TYPED,  /* the BPF programs for kernels with BTF of their own */
-	PACKED_PROBES, /* for the others: bpf/read.h, PROBES_ONLY */
-	PACKED_PAGES,  /* what tools/pages.awk has made of docs/ */
+	PACKED_TYPED,    /* the BPF programs for kernels with BTF of their own */
+	PACKED_PROBES,   /* for the others: bpf/read.h, PROBES_ONLY */
+	PACKED_SNAPSHOT, /* the BPF program of tcpwhy check: bpf/snapshot.bpf.c */
+	PACKED_PAGES,    /* what tools/pages.awk has made of docs/ */
 };
 
 /*

@@ -333,6 +333,7 @@ struct ipv6_pinfo {
 
 struct request_sock_queue {
 	atomic_t qlen;
+	struct request_sock *rskq_accept_head;
 };
 
 struct inet_connection_sock {
@@ -404,6 +405,7 @@ struct tcp_sock {
 	u32 retrans_stamp;
 	u8 tcp_usec_ts: 1;
 	u32 rttvar_us;
+	u32 last_oow_ack_time;
 };
 
 struct inet_timewait_sock {
@@ -414,6 +416,7 @@ struct inet_timewait_sock {
 struct request_sock {
 	struct sock_common __req_common;
 	u8 num_timeout: 7;
+	struct sock *sk;
 };
 
 struct inet_request_sock {

@@ -18,7 +18,7 @@ load lib
 		assert_success
 	done
 	run "$TCPWHY" --help
-	for status in 0 1 2 3 4 5 6 7 8; do
+	for status in 0 1 2 3 4 5 6 7 8 9; do
 		assert_regex "$(tr '\n' ' ' <"$TOP/README.md")" "Exit status:[^.]*\b$status [a-z]"
 		assert_regex "$(tr -s '\n ' ' ' <<<"$output")" "Exit status:[^.]*\b$status [a-z]"
 	done
@@ -31,7 +31,7 @@ load lib
 	for option in $("$TCPWHY" --help | sed -nE 's/^ +(-[^ ?V],)? *(--[a-z0-9-]+).*/\2/p'); do
 		[[ $option =~ ^--(help|usage|version)$ ]] || assert_line --regexp "\\\\fB${option//-/\\\\?-}\\\\fR"
 	done
-	for status in 0 1 2 3 4 5 6 7 8; do
+	for status in 0 1 2 3 4 5 6 7 8 9; do
 		assert_line --regexp "^\\\\fB$status\\\\fR$"
 	done
 	assert_line --partial OVERHEAD
@@ -47,6 +47,11 @@ load lib
 	for field in $("$TCPWHY" check --json | sed -nE 's/^  "([a-z_]+)":.*/\1/p'); do
 		[[ $field == version ]] || grep -q "_${field}_" "$TOP/user/tcpwhy.8.scd" || fail "the man page lacks $field"
 	done
+	for name in $("$TCPWHY" check --json | sed -n '/^  "accidents":/,$ s/^      "name":"\(.*\)",$/\1/p'); do
+		grep -q "^| \`$name\` " "$TOP/README.md" || fail "the README lacks the accident $name"
+		grep -qF "*$name*" "$TOP/user/tcpwhy.8.scd" || fail "the man page lacks the accident $name"
+	done
+	assert_equal "${name-}" ports-near-limit
 	run grep -c '"const": 1$' "$TOP/user/check.schema.json"
 	assert_output 1
 }

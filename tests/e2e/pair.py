@@ -27,10 +27,15 @@ Commands, one a line, each answered by "ok" (or by what was asked for):
     fork                from now on a child obeys; it ends, and then we
     orphan              the same, but we end at once
     speak-mptcp         the connecting ends of connections to come are of MPTCP
-    connect N [PORT]    N connecting ends, to another process's listener
+    connect N [PORT [ADDRESS]]
+                        N connecting ends, to another process's listener
+    keepalive TIME INTVL [USER-TIMEOUT]
+                        the connecting ends have SO_KEEPALIVE; the first two in s (0: as in their namespace),
+                        the last one in ms
     accept N            N accepted ends
     send                the connecting ends write 45 bytes
     echo                the accepted ends read 45 bytes and write them back
+    squeeze             the accepted ends make their receive buffers small, the connecting ends write more than fits
     abort               the connecting ends are reset (SO_LINGER 0)
     drop                the accepted ends close
     mailbox PATH        a UNIX socket for descriptors
@@ -91,9 +96,9 @@ class Pair:
     def speak_mptcp(self):
         self.proto = socket.IPPROTO_MPTCP
 
-    def dial(self, port=None):
+    def dial(self, port=None, host=None):
         s = self.socket()
-        s.connect((self.host, int(port or self.port)))
+        s.connect((host or self.host, int(port or self.port)))
         return s
 
     def listen(self, backlog=128, how=""):
@@ -113,8 +118,16 @@ class Pair:
             self.connect(1)
             self.accept(1)
 
-    def connect(self, n, port=None):
-        self.connecting += [self.dial(port) for _ in range(int(n))]
+    def connect(self, n, port=None, host=None):
+        self.connecting += [self.dial(port, host) for _ in range(int(n))]
+
+    def keepalive(self, idle, intvl, user_timeout=0):
+        for near in self.connecting:
+            near.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            near.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(user_timeout))
+            if int(idle):
+                near.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, int(idle))
+                near.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, int(intvl))
 
     def accept(self, n):
         self.accepted += [self.listener.accept()[0] for _ in range(int(n))]
@@ -126,6 +139,15 @@ class Pair:
     def echo(self):
         for far in self.accepted:
             far.sendall(far.recv(45, socket.MSG_WAITALL))
+
+    def squeeze(self):
+        for near, far in zip(self.connecting, self.accepted):
+            far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+            near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            near.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                for _ in range(1000):
+                    near.send(b"x" * 1000)
 
     def abort(self):
         for near in self.connecting:

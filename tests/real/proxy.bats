@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# S1: a proxy with keepalive and a short user timeout, between a client and a MariaDB; one keepalive probe is lost.
+# S1: a proxy with keepalive and a short user timeout, between a client and a MariaDB; one keepalive probe is lost. tcpwhy
+# check warns of it before.
 
 load lib
 
@@ -57,10 +58,25 @@ lose_one_probe() {
 	rules "$1" "$from ip length < 60 limit rate 1/day burst 1 packets counter drop"
 }
 
+# warned : what tcpwhy check warns of on the proxy's host, behind its exit status, before anything dies
+warned() {
+	local status=0
+	on proxy "$TCPWHY" check --json --netns "$(netns proxy)" >"$BATS_TEST_TMPDIR/check" || status=$?
+	$PYTHON - "$BATS_TEST_TMPDIR/check" "$status" <<-END
+		import json, sys
+		said = json.load(open(sys.argv[1]))
+		for one in said["accidents"]:
+		    if one["found"]:
+		        worst = one["worst"][0]
+		        print(sys.argv[2], one["name"], f"{worst['comm']}[{worst['pid']}]", one["count"], worst["why"])
+	END
+}
+
 # haproxy's own RST reaches the client, since one packet only is lost; towards the server it aborts with SO_LINGER 0.
 @test "S1: the client's host loses one probe of the proxy" {
 	start_proxy 3 2s
 	start_client
+	assert_equal "$(warned)" "9 one-lost-probe haproxy[$PROXY] 2 TCP_USER_TIMEOUT 2.00 s <= keepalive time 3.00 s + interval 3.00 s"
 	lose_one_probe client
 	watch
 	wait_sockets 0 proxy established "( sport = :$PORT )"
@@ -102,6 +118,7 @@ lose_one_probe() {
 @test "S1b: with 5 s, 5 s, 5 probes and no user timeout, a lost probe on either side does no harm" {
 	start_proxy 5 ''
 	start_client
+	assert_equal "$(warned)" ""
 	lose_one_probe client
 	lose_one_probe server
 	watch
