@@ -41,6 +41,7 @@ STRIP := $(CROSS)strip
 CLANG := clang
 BPFTOOL := bpftool
 CLANG_FORMAT := clang-format
+INSTALL := install --strip-program=$(STRIP)
 # SETUP=: installs nothing that is missing, for those who build packages.
 SETUP := tools/setup.sh
 
@@ -97,13 +98,13 @@ install: setup-install ## install to $(DESTDIR)$(PREFIX), with man pages and com
 	$(Q)$(MAKE) --no-print-directory install-built
 
 install-built: $(PROGRAM) $(MANUALS) $(COMPLETIONS)
-	$(Q)install -D -s --strip-program=$(STRIP) -m 755 $(PROGRAM) $(AT)/sbin/tcpwhy
-	$(Q)install -D -m 644 $(BUILD)/tcpwhy.8 $(AT)/share/man/man8/tcpwhy.8
-	$(Q)install -D -m 644 $(BUILD)/tcpwhy-verdicts.7 $(AT)/share/man/man7/tcpwhy-verdicts.7
-	$(Q)install -D -m 644 build/completions/bash $(AT)/share/bash-completion/completions/tcpwhy
-	$(Q)install -D -m 644 build/completions/zsh $(AT)/share/zsh/$(ZSH_FUNCTIONS)/_tcpwhy
-	$(Q)install -D -m 644 build/completions/fish $(AT)/share/fish/vendor_completions.d/tcpwhy.fish
-	$(Q)install -D -m 644 -t $(AT)/share/doc/tcpwhy README.md CHANGELOG.md user/record.schema.json user/check.schema.json
+	$(Q)$(INSTALL) -D -s -m 755 $(PROGRAM) $(AT)/sbin/tcpwhy
+	$(Q)$(INSTALL) -D -m 644 $(BUILD)/tcpwhy.8 $(AT)/share/man/man8/tcpwhy.8
+	$(Q)$(INSTALL) -D -m 644 $(BUILD)/tcpwhy-verdicts.7 $(AT)/share/man/man7/tcpwhy-verdicts.7
+	$(Q)$(INSTALL) -D -m 644 build/completions/bash $(AT)/share/bash-completion/completions/tcpwhy
+	$(Q)$(INSTALL) -D -m 644 build/completions/zsh $(AT)/share/zsh/$(ZSH_FUNCTIONS)/_tcpwhy
+	$(Q)$(INSTALL) -D -m 644 build/completions/fish $(AT)/share/fish/vendor_completions.d/tcpwhy.fish
+	$(Q)$(INSTALL) -D -m 644 -t $(AT)/share/doc/tcpwhy README.md CHANGELOG.md user/record.schema.json user/check.schema.json
 
 uninstall: ## remove what make install has installed
 	$(Q)rm -f $(addprefix $(AT)/,sbin/tcpwhy share/man/man8/tcpwhy.8 share/man/man7/tcpwhy-verdicts.7 \
@@ -119,7 +120,7 @@ tarball: setup-install ## all of that in build/tcpwhy-$(VERSION)-$(ARCH).tar.xz,
 	$(Q)tar -C $(TARBALL) --sort=name --mtime=@$(SOURCE_DATE_EPOCH) --owner=0 --group=0 --numeric-owner --mode=go=rX,u+rw \
 		--format=gnu -c $(notdir $(TARBALL)) | xz -T1 > $(TARBALL).tar.xz
 
-deb: setup-deb ## a Debian package in build/, of the files that git knows
+deb: setup-deb ## a Debian package in build/
 	$(Q)tools/deb.sh $(VERSION) $(RELEASED)
 
 ##@ Test
@@ -169,6 +170,12 @@ bench-vm: setup-bench setup-vm ## the same table, in part, on another kernel in 
 
 test-pristine: ## make run and make test in a fresh Debian root (debootstrap)
 	$(Q)tools/test-pristine.sh
+
+test-deb: deb ## install the Debian package in a fresh Debian root that has nothing else, and use it
+	$(Q)tools/test-deb.sh build/tcpwhy_$(VERSION)_$(DEBIAN_ARCH).deb
+
+test-reproducible: setup-deb ## two builds, in other places at other times, are the same to the bit
+	$(Q)tools/test-reproducible.sh
 
 ##@ Maintain
 setup: setup-test ## install all packages that building and testing need
@@ -315,5 +322,5 @@ $(BUILD)/bench/empty.skel.h: tools/bench/empty.bpf.c
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/tests/*.d $(BUILD)/bench/*.d $(BUILD)/fuzz/*.d $(BUILD)/fuzz/user/*.d)
 
-.PHONY: all run demo bench bench-vm install install-built uninstall tarball deb test test-fuzz test-soak test-slow test-storm test-real test-vm test-vm-quick test-vm-arm64 test-pristine setup lint format vmlinux clean help \
+.PHONY: all run demo bench bench-vm install install-built uninstall tarball deb test test-fuzz test-soak test-slow test-storm test-real test-vm test-vm-quick test-vm-arm64 test-pristine test-deb test-reproducible setup lint format vmlinux clean help \
 	setup-build setup-install setup-deb setup-test setup-bench setup-demo setup-real setup-fuzz setup-vm setup-arm64 setup-vm-arm64

@@ -10,7 +10,7 @@ set -eu
 
 build='gcc make clang llvm libbpf-dev libelf-dev libjson-c-dev libmicrohttpd-dev zlib1g-dev libc6-dev bpftool pkg-config'
 install='scdoc xz-utils'
-deb='debhelper lintian'
+deb='debhelper faketime lintian'
 demo='iproute2 nftables python3'
 test='bats bats-assert bats-support libcmocka-dev iproute2 jq nftables procps util-linux python3 python3-jsonschema python3-prometheus-client redis-server
 strace tmux shellcheck clang-format codespell zsh fish'
