@@ -23,14 +23,23 @@ build()
 	}
 }
 
-# What differs in two files, as far as can be said.
+# unpack FILE DIRECTORY
+unpack()
+{
+	mkdir -p "$2"
+	case $1 in
+	*.deb) dpkg-deb --raw-extract "$1" "$2" ;;
+	*) tar -C "$2" -xf "$1" ;;
+	esac
+}
+
+# The files in two archives that differ.
 differences()
 {
-	if command -v diffoscope >/dev/null; then
-		diffoscope "$1" "$2" || :
-	else
-		cmp -l "$1" "$2" | wc -l | sed 's/$/ bytes differ; diffoscope, if installed, tells where/' || :
-	fi
+	unpack "$1" "$work/differences/a"
+	unpack "$2" "$work/differences/b"
+	(cd "$work/differences" && diff -rq a b) || :
+	rm -r "$work/differences"
 }
 
 [[ -z $(git status --porcelain) ]] || echo 'reproducible: HEAD is built, without the changes not yet committed' >&2
