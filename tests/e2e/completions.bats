@@ -15,15 +15,15 @@ setup_file() {
 # Replaced by the words that bash inserts: all that it offers.
 bash_offers() {
 	printf '%s\n' ". $BATS_FILE_TMPDIR/bash" "tcpwhy() { printf '%s\n' \"\${@:$(wc -w <<<"$1x")-1}\" >offers; }" \
-		'bind "\C-t":insert-completions' "$1"$'\x14' exit | timeout 20 bash --norc --noprofile -i >log 2>&1
+		'bind "\C-t":insert-completions' "$1"$'\x14' exit | timeout $((20 * ${TEST_SLOWDOWN:-1})) bash --norc --noprofile -i >log 2>&1
 }
 
 zsh_offers() {
-	timeout 20 zsh -f "$TOP/tests/e2e/complete.zsh" "$BATS_FILE_TMPDIR/zsh" "$1" offers >log 2>&1
+	timeout $((20 * ${TEST_SLOWDOWN:-1})) zsh -f "$TOP/tests/e2e/complete.zsh" "$BATS_FILE_TMPDIR/zsh" "$1" offers >log 2>&1
 }
 
 fish_offers() {
-	timeout 20 fish --no-config -c "source $BATS_FILE_TMPDIR/fish; complete -C '$1'" 2>log | cut -f 1 >offers
+	timeout $((20 * ${TEST_SLOWDOWN:-1})) fish --no-config -c "source $BATS_FILE_TMPDIR/fish; complete -C '$1'" 2>log | cut -f 1 >offers
 }
 
 # offers SHELL LINE : a word a line, without the option or the list before it, and without the = behind it

@@ -30,7 +30,7 @@ setup() {
 
 # run_run COMMANDS ARGS... : tests/run.sh ARGS, at a terminal where COMMANDS are typed
 run_run() {
-	run timeout 60 script -qec "env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=$HOME TERM=dumb SHELL_ON_FAILURE=${SHELL_ON_FAILURE-} $TOP/tests/run.sh ${*:2}" /dev/null <<<"$1"
+	run timeout $((60 * ${TEST_SLOWDOWN:-1})) script -qec "env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=$HOME TERM=dumb SHELL_ON_FAILURE=${SHELL_ON_FAILURE-} $TOP/tests/run.sh ${*:2}" /dev/null <<<"$1"
 }
 
 @test "with SHELL_ON_FAILURE=1 a test that fails says why and gives a shell in its namespace, where tcpwhy still runs" {
