@@ -128,6 +128,16 @@ test: setup-test ## install what is missing, build, run all quick tests
 	$(Q)$(MAKE) --no-print-directory tcpwhy $(UNIT_TESTS) $(BENCH_PROGRAMS)
 	$(Q)tests/run.sh
 
+# What is undefined is fatal: else a test that passes would hide it.
+SANITIZED := BUILD=build/asan PROGRAM=build/asan/tcpwhy STATIC= \
+	CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all'
+
+test-asan: setup-test ## the unit tests, and end-to-end ones, under AddressSanitizer and UndefinedBehaviorSanitizer (TESTS=deaths.bats)
+	$(Q)$(MAKE) --no-print-directory $(SANITIZED) unit-tests build/asan/tcpwhy
+	$(Q)TEST_BUILD=build/asan tests/run.sh unit $(TESTS)
+
+unit-tests: $(UNIT_TESTS)
+
 test-slow: setup-test ## special sockets, owners, the books against the kernel's counters
 	$(Q)$(MAKE) --no-print-directory tcpwhy $(SLOW_DRIVERS)
 	$(Q)tests/run.sh slow
@@ -322,5 +332,5 @@ $(BUILD)/bench/empty.skel.h: tools/bench/empty.bpf.c
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/tests/*.d $(BUILD)/bench/*.d $(BUILD)/fuzz/*.d $(BUILD)/fuzz/user/*.d)
 
-.PHONY: all run demo bench bench-vm install install-built uninstall tarball deb test test-fuzz test-soak test-slow test-storm test-real test-vm test-vm-quick test-vm-arm64 test-pristine test-deb test-reproducible setup lint format vmlinux clean help \
+.PHONY: all run demo bench bench-vm install install-built uninstall tarball deb test test-fuzz test-asan unit-tests test-soak test-slow test-storm test-real test-vm test-vm-quick test-vm-arm64 test-pristine test-deb test-reproducible setup lint format vmlinux clean help \
 	setup-build setup-install setup-deb setup-test setup-bench setup-demo setup-real setup-fuzz setup-vm setup-arm64 setup-vm-arm64

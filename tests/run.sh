@@ -4,7 +4,7 @@
 # Runs the quick tests, in the order of the layers, and sums up: "N passed, N failed, N skipped".
 # Arguments choose among: unit e2e (without any, these two), slow, and real; or are bats files, also without their
 # directory. With -f, only those tests of bats files whose names match. With SHELL_ON_FAILURE=1 in the environment, a test
-# that fails gives a shell in its network namespace. Exit status 0 only if nothing failed.
+# that fails gives a shell in its network namespace. TEST_BUILD is where the tested programs are, if not in build. Exit status 0 only if nothing failed.
 #
 #     SHELL_ON_FAILURE=1 tests/run.sh deaths.bats -f linger-zero
 
@@ -47,7 +47,7 @@ run_unittest() {
 
 unit() {
 	local test
-	for test in build/tests/test_*; do
+	for test in "${TEST_BUILD:-build}"/tests/test_*; do
 		[ -x "$test" ] && CMOCKA_MESSAGE_OUTPUT=TAP run_tap "${test##*/}" "$test"
 	done
 	for test in tests/unit/test_*.py; do

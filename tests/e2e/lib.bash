@@ -9,7 +9,7 @@ load "$BATS_LIB_PATH/bats-support/load.bash"
 load "$BATS_LIB_PATH/bats-assert/load.bash"
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-TCPWHY=$TOP/tcpwhy
+TCPWHY=$TOP/${TEST_BUILD+$TEST_BUILD/}tcpwhy
 PYTHON=/usr/bin/python3
 N=23 # a prime: doubles and losses show
 
