@@ -189,7 +189,7 @@ test-reproducible: setup-deb ## two builds, in other places at other times, are 
 
 ##@ Maintain
 setup: setup-test ## install all packages that building and testing need
-lint: setup-test ## formatting, shell scripts, spelling
+lint: setup-test ## formatting, cppcheck, shell scripts, spelling
 	$(Q)tools/lint.sh
 
 format: ## format the C sources in place
