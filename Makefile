@@ -8,7 +8,11 @@ MAKEFLAGS += --no-builtin-rules
 .SECONDARY:
 .DEFAULT_GOAL := all
 
-VERSION := 0.1
+# The newest release in CHANGELOG.md and its day, which is the date of all that is made: two builds are the same to the bit.
+VERSION := $(shell awk '/^## \[[0-9]/ { gsub(/[][]/, ""); print $$2; exit }' CHANGELOG.md)
+RELEASED := $(shell awk '/^## \[[0-9]/ { print $$NF; exit }' CHANGELOG.md)
+SOURCE_DATE_EPOCH ?= $(shell date -ud $(RELEASED) +%s)
+export SOURCE_DATE_EPOCH
 
 # As the kernel and Debian call it. For another one than this machine's there is a directory of its own, with the
 # libraries too.
@@ -37,16 +41,21 @@ STRIP := $(CROSS)strip
 CLANG := clang
 BPFTOOL := bpftool
 CLANG_FORMAT := clang-format
+INSTALL := install --strip-program=$(STRIP)
+# SETUP=: installs nothing that is missing, for those who build packages.
+SETUP := tools/setup.sh
 
 # WERROR=1 makes warnings errors, as CI does.
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wwrite-strings -Wundef -Wformat=2 -Wno-format-nonliteral -Wvla $(if $(WERROR),-Werror)
 CFLAGS ?= -O2 -g
+# Where it is built is told neither by the debugging information nor by the BTF.
+SAME_ANYWHERE := -ffile-prefix-map=$(CURDIR)=.
 USER_CFLAGS := -std=gnu11 $(WARNINGS) -DTCPWHY_VERSION='"$(VERSION)"' -D_GNU_SOURCE -Ibpf -Iuser \
-	-isystem $(BUILD) $(CROSS_CFLAGS) -fstack-protector-strong -ffunction-sections -fdata-sections
+	-isystem $(BUILD) $(CROSS_CFLAGS) -fstack-protector-strong -ffunction-sections -fdata-sections $(SAME_ANYWHERE)
 FUZZ_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -Wno-missing-field-initializers
 BPF_CFLAGS := -O2 -g -std=gnu11 -Wall -Wextra -Wno-unused-parameter $(if $(WERROR),-Werror) \
-	-target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Ivmlinux -Ibpf
+	-target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Ivmlinux -Ibpf $(SAME_ANYWHERE)
 # Everything is linked in, so that the binary runs where nothing is installed. STATIC= links
 # against the shared objects instead.
 STATIC := -static
@@ -56,6 +65,13 @@ USER_SOURCES := $(wildcard user/*.c)
 USER_OBJECTS := $(USER_SOURCES:user/%.c=$(BUILD)/user/%.o)
 SKELETON := $(BUILD)/tcpwhy.skel.h
 PAGES := $(sort $(wildcard docs/verdicts/*.md)) docs/errors.md
+MANUALS := $(BUILD)/tcpwhy.8 $(BUILD)/tcpwhy-verdicts.7
+COMPLETIONS := $(addprefix build/completions/,bash zsh fish)
+PREFIX ?= /usr/local
+AT := $(DESTDIR)$(PREFIX)
+# Debian's packages have theirs in vendor-completions.
+ZSH_FUNCTIONS := site-functions
+TARBALL := build/tcpwhy-$(VERSION)-$(ARCH)
 BATS := bats
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
@@ -77,18 +93,50 @@ demo: setup-demo ## cause some deaths in a network namespace, and see them named
 	$(Q)$(MAKE) --no-print-directory tcpwhy
 	$(Q)tools/demo.sh
 
-install: setup-install ## install to $(DESTDIR)$(PREFIX), with the man pages
-	$(Q)$(MAKE) --no-print-directory $(PROGRAM) $(BUILD)/tcpwhy.8 $(BUILD)/tcpwhy-verdicts.7
-	$(Q)install -D -s --strip-program=$(STRIP) -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/sbin/tcpwhy
-	$(Q)install -D -m 644 $(BUILD)/tcpwhy.8 $(DESTDIR)$(PREFIX)/share/man/man8/tcpwhy.8
-	$(Q)install -D -m 644 $(BUILD)/tcpwhy-verdicts.7 $(DESTDIR)$(PREFIX)/share/man/man7/tcpwhy-verdicts.7
+##@ Install
+install: setup-install ## install to $(DESTDIR)$(PREFIX), with man pages and completions (PREFIX=/usr/local)
+	$(Q)$(MAKE) --no-print-directory install-built
 
-PREFIX ?= /usr/local
+install-built: $(PROGRAM) $(MANUALS) $(COMPLETIONS)
+	$(Q)$(INSTALL) -D -s -m 755 $(PROGRAM) $(AT)/sbin/tcpwhy
+	$(Q)$(INSTALL) -D -m 644 $(BUILD)/tcpwhy.8 $(AT)/share/man/man8/tcpwhy.8
+	$(Q)$(INSTALL) -D -m 644 $(BUILD)/tcpwhy-verdicts.7 $(AT)/share/man/man7/tcpwhy-verdicts.7
+	$(Q)$(INSTALL) -D -m 644 build/completions/bash $(AT)/share/bash-completion/completions/tcpwhy
+	$(Q)$(INSTALL) -D -m 644 build/completions/zsh $(AT)/share/zsh/$(ZSH_FUNCTIONS)/_tcpwhy
+	$(Q)$(INSTALL) -D -m 644 build/completions/fish $(AT)/share/fish/vendor_completions.d/tcpwhy.fish
+	$(Q)$(INSTALL) -D -m 644 -t $(AT)/share/doc/tcpwhy README.md CHANGELOG.md user/record.schema.json user/check.schema.json
+
+uninstall: ## remove what make install has installed
+	$(Q)rm -f $(addprefix $(AT)/,sbin/tcpwhy share/man/man8/tcpwhy.8 share/man/man7/tcpwhy-verdicts.7 \
+		share/bash-completion/completions/tcpwhy share/zsh/$(ZSH_FUNCTIONS)/_tcpwhy \
+		share/fish/vendor_completions.d/tcpwhy.fish)
+	$(Q)rm -rf $(AT)/share/doc/tcpwhy
+
+tarball: setup-install ## all of that in build/tcpwhy-$(VERSION)-$(ARCH).tar.xz, to be unpacked under /usr/local, say
+	$(Q)rm -rf $(TARBALL)
+	$(Q)$(MAKE) --no-print-directory install-built DESTDIR=$(TARBALL) PREFIX=/$(notdir $(TARBALL))
+	$(Q)install -m 644 LICENSE $(TARBALL)/$(notdir $(TARBALL))/share/doc/tcpwhy/
+	$(call say,TAR,$(TARBALL).tar.xz)
+	$(Q)tar -C $(TARBALL) --sort=name --mtime=@$(SOURCE_DATE_EPOCH) --owner=0 --group=0 --numeric-owner --mode=go=rX,u+rw \
+		--format=gnu -c $(notdir $(TARBALL)) | xz -T1 > $(TARBALL).tar.xz
+
+deb: setup-deb ## a Debian package in build/
+	$(Q)tools/deb.sh $(VERSION) $(RELEASED)
 
 ##@ Test
 test: setup-test ## install what is missing, build, run all quick tests
 	$(Q)$(MAKE) --no-print-directory tcpwhy $(UNIT_TESTS) $(BENCH_PROGRAMS)
 	$(Q)tests/run.sh
+
+# What is undefined is fatal: else a test that passes would hide it.
+SANITIZED := BUILD=build/asan PROGRAM=build/asan/tcpwhy STATIC= \
+	CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all'
+
+test-asan: setup-test ## the unit tests, and end-to-end ones, under AddressSanitizer and UndefinedBehaviorSanitizer (TESTS=deaths.bats)
+	$(Q)$(MAKE) --no-print-directory $(SANITIZED) unit-tests build/asan/tcpwhy
+	$(Q)TEST_BUILD=build/asan tests/run.sh unit $(TESTS)
+
+unit-tests: $(UNIT_TESTS)
 
 test-slow: setup-test ## special sockets, owners, the books against the kernel's counters
 	$(Q)$(MAKE) --no-print-directory tcpwhy $(SLOW_DRIVERS)
@@ -133,9 +181,15 @@ bench-vm: setup-bench setup-vm ## the same table, in part, on another kernel in 
 test-pristine: ## make run and make test in a fresh Debian root (debootstrap)
 	$(Q)tools/test-pristine.sh
 
+test-deb: deb ## install the Debian package in a fresh Debian root that has nothing else, and use it
+	$(Q)tools/test-deb.sh build/tcpwhy_$(VERSION)_$(DEBIAN_ARCH).deb
+
+test-reproducible: setup-deb ## two builds, in other places at other times, are the same to the bit
+	$(Q)tools/test-reproducible.sh
+
 ##@ Maintain
 setup: setup-test ## install all packages that building and testing need
-lint: setup-test ## formatting, shell scripts, spelling
+lint: setup-test ## formatting, cppcheck, shell scripts, spelling
 	$(Q)tools/lint.sh
 
 format: ## format the C sources in place
@@ -151,8 +205,8 @@ help: ## this
 	$(Q)awk 'BEGIN { FS = ":.*## " } /^##@/ { print "\n" substr($$0, 5) ":" } \
 		/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
-setup-build setup-install setup-test setup-bench setup-demo setup-real setup-fuzz setup-vm setup-arm64 setup-vm-arm64:
-	$(Q)tools/setup.sh $(@:setup-%=%)
+setup-build setup-install setup-deb setup-test setup-bench setup-demo setup-real setup-fuzz setup-vm setup-arm64 setup-vm-arm64:
+	$(Q)$(SETUP) $(@:setup-%=%)
 
 # ---- building ------------------------------------------------------------------------------------
 
@@ -170,6 +224,17 @@ $(BUILD)/tcpwhy-verdicts.7: user/tcpwhy-verdicts.7.scd tools/pages.awk $(PAGES)
 	$(Q)mkdir -p $(@D)
 	$(Q)awk -f tools/pages.awk -v to=man $(PAGES) | cat $< - | scdoc > $@
 
+ifdef CROSS
+.PHONY: $(COMPLETIONS)
+$(COMPLETIONS): # the same for all machines
+	$(Q)$(MAKE) --no-print-directory ARCH=$(MACHINE) $@
+else
+build/completions/%: tcpwhy
+	$(call say,SHELL,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)./tcpwhy --completions $* > $@
+endif
+
 $(BUILD)/pages.gz: tools/pages.awk $(PAGES) docs/verdicts # where pages come and go
 	$(call say,PAGES,$@)
 	$(Q)mkdir -p $(@D)
@@ -179,7 +244,7 @@ $(BUILD)/pages.gz: tools/pages.awk $(PAGES) docs/verdicts # where pages come and
 $(BUILD)/user/%.o: user/%.c | $(SKELETON) $(BUILD)/snapshot.skel.h $(SYSROOT)
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(USER_CFLAGS) -MD -MP -c -o $@ $<
+	$(Q)$(CC) $(CFLAGS) $(CPPFLAGS) $(USER_CFLAGS) -MD -MP -c -o $@ $<
 
 $(SYSROOT): tools/sysroot
 	$(call say,FETCH,$@)
@@ -223,6 +288,9 @@ $(SKELETON): $(BUILD)/typed.skel.h $(BUILD)/probes.skel.h
 	$(call say,SKEL,$@)
 	$(Q)diff $^
 	$(Q)cp $< $@
+
+# Those that say the version
+$(patsubst %.c,$(BUILD)/%.o,$(shell grep -l TCPWHY_VERSION user/*.c)): CHANGELOG.md
 
 $(BUILD)/user/packed.o: USER_CFLAGS += -DPACKED_IN='"$(BUILD)"'
 $(BUILD)/user/packed.o: $(addprefix $(BUILD)/,typed.gz probes.gz snapshot.gz pages.gz)
@@ -273,5 +341,5 @@ $(BUILD)/bench/empty.skel.h: tools/bench/empty.bpf.c
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/tests/*.d $(BUILD)/bench/*.d $(BUILD)/fuzz/*.d $(BUILD)/fuzz/user/*.d)
 
-.PHONY: all run demo bench bench-vm install test test-fuzz test-soak test-slow test-storm test-real test-vm test-vm-quick test-vm-arm64 test-pristine setup lint format vmlinux clean help \
-	setup-build setup-install setup-test setup-bench setup-demo setup-real setup-fuzz setup-vm setup-arm64 setup-vm-arm64
+.PHONY: all run demo bench bench-vm install install-built uninstall tarball deb test test-fuzz test-asan unit-tests test-soak test-slow test-storm test-real test-vm test-vm-quick test-vm-arm64 test-pristine test-deb test-reproducible setup lint format vmlinux clean help \
+	setup-build setup-install setup-deb setup-test setup-bench setup-demo setup-real setup-fuzz setup-vm setup-arm64 setup-vm-arm64

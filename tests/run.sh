@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Runs the quick tests, in the order of the layers, and sums up: "N passed, N failed, N skipped".
-# Arguments choose among: unit e2e (without any, these two), slow, and real; or are bats files. Exit
-# status 0 only if nothing failed.
+# Arguments choose among: unit e2e (without any, these two), slow, and real; or are bats files, also without their
+# directory. With -f, only those tests of bats files whose names match. With SHELL_ON_FAILURE=1 in the environment, a test
+# that fails gives a shell in its network namespace. TEST_BUILD is where the tested programs are, if not in build. Exit status 0 only if nothing failed.
+#
+#     SHELL_ON_FAILURE=1 tests/run.sh deaths.bats -f linger-zero
 
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 filter=()
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
@@ -44,7 +47,7 @@ run_unittest() {
 
 unit() {
 	local test
-	for test in build/tests/test_*; do
+	for test in "${TEST_BUILD:-build}"/tests/test_*; do
 		[ -x "$test" ] && CMOCKA_MESSAGE_OUTPUT=TAP run_tap "${test##*/}" "$test"
 	done
 	for test in tests/unit/test_*.py; do
@@ -61,7 +64,7 @@ run_bats() {
 		return
 	fi
 	for test; do
-		BATS_LIB_PATH=/usr/lib/bats run_tap "${test##*/}" bats --tap "$test"
+		BATS_LIB_PATH=/usr/lib/bats run_tap "${test##*/}" bats --tap "${filter[@]}" "$test"
 	done
 }
 
@@ -77,13 +80,43 @@ real() {
 	run_bats tests/real/*.bats
 }
 
-for suite in "${@:-unit e2e}"; do
-	for one in $suite; do
-		case $one in
-		*.bats) run_bats "$one" ;;
-		*) "$one" ;;
-		esac
-	done
+usage() {
+	echo 'usage: tests/run.sh [unit|e2e|slow|real|FILE.bats]... [-f NAME]' >&2
+	exit 2
+}
+
+# find_bats FILE : also of its name alone
+find_bats() {
+	local found=("$1")
+	[ -e "$1" ] || found=(tests/*/"$1")
+	[ -e "${found[0]}" ] || {
+		echo "run.sh: there is no $1 in tests/*/" >&2
+		exit 2
+	}
+	echo "${found[0]}"
+}
+
+suites=()
+while [ $# -gt 0 ]; do
+	case $1 in
+	-f)
+		[ $# -gt 1 ] || usage
+		filter=(--filter "$2")
+		shift
+		;;
+	unit | e2e | slow | real) suites+=("$1") ;;
+	*.bats) suites+=("$(find_bats "$1")") || exit 2 ;;
+	*) usage ;;
+	esac
+	shift
+done
+[ ${#suites[@]} -gt 0 ] || suites=(unit e2e)
+
+for suite in "${suites[@]}"; do
+	case $suite in
+	*.bats) run_bats "$suite" ;;
+	*) "$suite" ;;
+	esac
 done
 
 echo "$passed passed, $failed failed, $skipped skipped"

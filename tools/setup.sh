@@ -9,10 +9,11 @@
 set -eu
 
 build='gcc make clang llvm libbpf-dev libelf-dev libjson-c-dev libmicrohttpd-dev zlib1g-dev libc6-dev bpftool pkg-config'
-install=scdoc
+install='scdoc xz-utils'
+deb='debhelper faketime lintian'
 demo='iproute2 nftables python3'
 test='bats bats-assert bats-support libcmocka-dev iproute2 jq nftables procps util-linux python3 python3-jsonschema python3-prometheus-client redis-server
-prometheus python3-yaml strace tmux shellcheck clang-format codespell'
+prometheus python3-yaml strace tmux shellcheck clang-format codespell cppcheck zsh fish'
 real='bats bats-assert bats-support curl default-jdk-headless golang-github-go-sql-driver-mysql-dev golang-go haproxy hping3 iproute2
 mariadb-client mariadb-server nftables nginx-light nodejs procps prometheus python3 redis-server redis-tools util-linux'
 bench='iproute2 python3 libbpf-tools bpftrace bpfcc-tools util-linux coreutils' # coreutils: stdbuf
@@ -85,6 +86,7 @@ install()
 case "${1-} $#" in
 'build 1') wanted=$build ;;
 'install 1') wanted="$build $install" ;;
+'deb 1') wanted="$build $install $deb" ;;
 'demo 1') wanted="$build $demo" ;;
 'test 1') wanted="$build $install $test" ;;
 'real 1') wanted="$build $real" ;;
@@ -94,7 +96,7 @@ case "${1-} $#" in
 'arm64 1') wanted="$build $arm64" ;;
 'vm-arm64 1') wanted="$build $arm64 $vm_arm64" ;;
 *)
-	echo 'usage: tools/setup.sh build|install|demo|test|real|fuzz|bench|vm|arm64|vm-arm64' >&2
+	echo 'usage: tools/setup.sh build|install|deb|demo|test|real|fuzz|bench|vm|arm64|vm-arm64' >&2
 	exit 2
 	;;
 esac

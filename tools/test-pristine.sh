@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Proves that two commands are enough on a fresh Debian 12: makes one with debootstrap, clones HEAD into it and runs
-# `make run ARGS='-d 2'` and `make test` there. Exits with 0 only if both do.
+# `make run ARGS='-d 2'` and `make test` there. Exits with 0 only if both do. With -p it installs a package instead, and
+# the tree has nothing else: no compiler, no git.
 #
 # The script starts itself once more in a mount namespace of its own and mounts only there. So the outer one, which
 # removes the tree, sees no mount in it, and nothing stays mounted however this ends. The kernel, the network and the
@@ -18,8 +19,9 @@ source=/root/tcpwhy
 usage()
 {
 	cat <<-END
-		usage: tools/test-pristine.sh [-k] [-c COMMAND]...
+		usage: tools/test-pristine.sh [-k] [-p PACKAGE] [-c COMMAND]...
 		  -k          keep the tree, and say where it is
+		  -p PACKAGE  a .deb to be installed in place of a clone of HEAD
 		  -c COMMAND  run this instead of 'make run' and 'make test'
 	END
 }
@@ -68,6 +70,10 @@ prepare()
 		quietly env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends debootstrap
 	fi
 
+	if [[ -n $package ]]; then
+		cp "$package" "$dir/package.deb" || die "no package: $package"
+		return
+	fi
 	local repo branch refs
 	repo=$(cd "$(dirname "$0")" && git rev-parse --show-toplevel) || die 'not in a git repository'
 	refs=(HEAD)
@@ -108,6 +114,7 @@ bootstrap()
 	local mirror
 	mirror=$(sources | awk -v suite="$suite" '$3 == suite && $4 == "main" { print $1; exit }')
 	[[ -n $mirror ]] || die "apt here has no source of $suite main"
+	[[ ! -e $dir/package.deb ]] || include=ca-certificates
 	quietly debootstrap --variant=minbase --include="$include" "$suite" "$root" "$mirror"
 
 	sources | awk '{ print "deb", $1, $2, $4 }' >"$root/etc/apt/sources.list"
@@ -161,8 +168,14 @@ inside()
 	since=$SECONDS
 	bootstrap
 	mounts
-	cp "$dir/bundle" "$root/tmp/bundle"
-	quietly enter "git clone -q /tmp/bundle $source"
+	if [[ -e $dir/package.deb ]]; then
+		cp "$dir/package.deb" "$root/tmp/"
+		quietly enter 'dpkg -i /tmp/package.deb'
+		source=/
+	else
+		cp "$dir/bundle" "$root/tmp/bundle"
+		quietly enter "git clone -q /tmp/bundle $source"
+	fi
 	say "a fresh Debian $(<"$root/etc/debian_version") took $((SECONDS - since)) s"
 
 	for command; do
@@ -187,10 +200,12 @@ if [[ ${1-} == --inside ]]; then
 fi
 
 keep=0
+package=
 commands=()
-while getopts kc:h option; do
+while getopts kp:c:h option; do
 	case $option in
 	k) keep=1 ;;
+	p) package=$OPTARG ;;
 	c) commands+=("$OPTARG") ;;
 	h)
 		usage
@@ -207,5 +222,5 @@ if (($#)); then
 	usage >&2
 	exit 2
 fi
-((${#commands[@]})) || commands=("make run ARGS='-d 2'" 'make test')
+((${#commands[@]})) || [[ -n $package ]] || commands=("make run ARGS='-d 2'" 'make test')
 outside "${commands[@]}"

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* tcpwhy says why TCP connections die. Here is its table of contents. */
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "check.h"
+#include "completions.h"
 #include "explain.h"
 #include "join.h"
 #include "kernel_btf.h"
@@ -19,10 +22,22 @@ static int show_verdicts(const struct options *options, struct failure *why)
 	return EXIT_OK;
 }
 
+static int show_completions(const struct options *options, struct failure *why)
+{
+	if (completions_print(stdout, options->completions, why))
+		return -1;
+	if (fflush(stdout))
+		return failed(why, EXIT_OUTPUT, "cannot write to stdout: %s", strerror(errno));
+	return EXIT_OK;
+}
+
 /* An exit status, or -1 and *why. */
 static int (*const commands[])(const struct options *options, struct failure *why) = {
-	[COMMAND_WATCH] = watch, [COMMAND_VERDICTS] = show_verdicts,
-	[COMMAND_CHECK] = check, [COMMAND_EXPLAIN] = explain,
+	[COMMAND_WATCH] = watch,
+	[COMMAND_VERDICTS] = show_verdicts,
+	[COMMAND_COMPLETIONS] = show_completions,
+	[COMMAND_CHECK] = check,
+	[COMMAND_EXPLAIN] = explain,
 	[COMMAND_JOIN] = join,
 };
 

@@ -11,10 +11,6 @@
 #include "list.h"
 #include "number.h"
 
-#ifndef TCPWHY_VERSION
-#define TCPWHY_VERSION "0.1"
-#endif
-
 const char *argp_program_version = "tcpwhy " TCPWHY_VERSION;
 
 static const char doc[] =
@@ -84,6 +80,7 @@ enum {
 	KEY_BTF,
 	KEY_STUCK,
 	KEY_IDLE,
+	KEY_COMPLETIONS,
 	KEY_WITHOUT
 };
 
@@ -96,29 +93,30 @@ enum {
 
 static const struct argp_option described[] = {
 	{ 0, 0, 0, 0,
-	  "Whose connections (kinds of filters must all hold; the items of a LIST, which "
+	  "Whose connections (kinds of filters must all hold; the items of a list, which "
 	  "commas separate, are alternatives):",
 	  1 },
-	{ "pid", 'p', "LIST", 0, "Of these processes, with all their threads", 1 },
+	{ "pid", 'p', "PID,...", 0, "Of these processes, with all their threads", 1 },
 	{ "children", KEY_CHILDREN, 0, 0, "With -p: their descendants too, also those born later",
 	  1 },
-	{ "cgroup", KEY_CGROUP, "PATH", 0,
+	{ "cgroup", KEY_CGROUP, "CGROUP", 0,
 	  "Of sockets made in this cgroup (v2) or below: a directory, or a path as in "
 	  "/proc/PID/cgroup",
 	  1 },
 	{ "netns", KEY_NETNS, "NETNS", 0,
 	  "In this network namespace: a name, a path such as /proc/PID/ns/net, or an inode", 1 },
 	{ 0, 0, 0, 0, "Between which ends:", 2 },
-	{ "port", 'P', "LIST", 0, "With one of these ports at either end", 2 },
-	{ "local-port", 'L', "LIST", 0, "With one of these ports at this end", 2 },
-	{ "remote-port", 'D', "LIST", 0, "With one of these ports at the other end", 2 },
-	{ "peer", KEY_PEER, "LIST", 0,
+	{ "port", 'P', "PORT,...", 0, "With one of these ports at either end", 2 },
+	{ "local-port", 'L', "PORT,...", 0, "With one of these ports at this end", 2 },
+	{ "remote-port", 'D', "PORT,...", 0, "With one of these ports at the other end", 2 },
+	{ "peer", KEY_PEER, "NETWORK,...", 0,
 	  "With one of these addresses or networks (ADDRESS/LENGTH) at the other end", 2 },
 	{ "ipv4", '4', 0, 0, "IPv4, also where an IPv6 socket carries it", 2 },
 	{ "ipv6", '6', 0, 0, "IPv6", 2 },
 	{ 0, 0, 0, 0, "Which deaths:", 3 },
 	{ "all", 'a', 0, 0, "A line for orderly ends too", 3 },
-	{ "verdict", KEY_VERDICT, "LIST", 0, "Only these verdicts; orderly ones need no -a", 3 },
+	{ "verdict", KEY_VERDICT, "VERDICT,...", 0, "Only these verdicts; orderly ones need no -a",
+	  3 },
 	{ "limit", KEY_LIMIT, "N", 0,
 	  "At most N lines a second for each verdict (100), then how many more; 0: all lines", 3 },
 	{ "errors", 'e', 0, 0,
@@ -148,7 +146,7 @@ static const struct argp_option described[] = {
 	  "terminals "
 	  "of 80 x 24 or more, unless many die at once), always (the default of WHEN) or never",
 	  5 },
-	{ "fields", KEY_FIELDS, "LIST", 0,
+	{ "fields", KEY_FIELDS, "FIELD,...", 0,
 	  "Of each death and incident only these fields, in this order; those that there are, are "
 	  "listed if one is wrong",
 	  5 },
@@ -160,8 +158,10 @@ static const struct argp_option described[] = {
 	  "The BTF of this kernel, where /sys/kernel/btf/vmlinux cannot be read: a copy of it, "
 	  "or a vmlinux",
 	  6 },
-	{ "without", KEY_WITHOUT, "LIST", 0,
+	{ "without", KEY_WITHOUT, "FEATURE,...", 0,
 	  "Do without these features of the kernel, as if it were an older one; for tests", 6 },
+	{ "completions", KEY_COMPLETIONS, "SHELL", 0,
+	  "Print completions for bash, zsh or fish, to be sourced, and exit", 6 },
 	{ "verbose", 'v', 0, 0,
 	  "libbpf's messages, and more figures in the summary; with check: every verdict and "
 	  "sysctl",
@@ -181,11 +181,52 @@ static const struct argp_option described[] = {
 static const struct {
 	const char *name;
 	enum command command;
+	const char *argument; /* what may follow, by its name in completions.c */
 } subcommands[] = {
-	{ "check", COMMAND_CHECK },
-	{ "explain", COMMAND_EXPLAIN },
-	{ "join", COMMAND_JOIN },
+	{ "check", COMMAND_CHECK, NULL },
+	{ "explain", COMMAND_EXPLAIN, "VERDICT" },
+	{ "join", COMMAND_JOIN, "FILE" },
 };
+
+static const char *const format_names[] = {
+	[FORMAT_TEXT] = "text",
+	[FORMAT_JSON] = "json",
+	[FORMAT_OPENMETRICS] = "openmetrics",
+};
+
+/* The WHEN of --color and --story, which is always if it is not given. */
+static const char *const when_names[] = {
+	[COLOR_AUTO] = "auto",
+	[COLOR_ALWAYS] = "always",
+	[COLOR_NEVER] = "never",
+};
+
+_Static_assert((int)COLOR_ALWAYS == STORY_ALWAYS && (int)COLOR_NEVER == STORY_NEVER, "one order");
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+const struct argp_option *option_table(void)
+{
+	return described;
+}
+
+const char *subcommand_word(unsigned int i, const char **argument)
+{
+	if (i >= LENGTH(subcommands))
+		return NULL;
+	*argument = subcommands[i].argument;
+	return subcommands[i].name;
+}
+
+const char *format_word(unsigned int i)
+{
+	return i < LENGTH(format_names) ? format_names[i] : NULL;
+}
+
+const char *when_word(unsigned int i)
+{
+	return i < LENGTH(when_names) ? when_names[i] : NULL;
+}
 
 struct parse {
 	struct options *options;
@@ -227,21 +268,12 @@ static int parse_limit(struct parse *p, const char *text)
 	return 0;
 }
 
-/* The WHEN of --color and --story, which is always if it is not given. */
-static const char *const when_names[] = {
-	[COLOR_AUTO] = "auto",
-	[COLOR_ALWAYS] = "always",
-	[COLOR_NEVER] = "never",
-};
-
-_Static_assert((int)COLOR_ALWAYS == STORY_ALWAYS && (int)COLOR_NEVER == STORY_NEVER, "one order");
-
 /* Its number, or -1 and *why. */
 static int parse_when(struct parse *p, const char *text, const char *what)
 {
 	if (!text)
 		return COLOR_ALWAYS;
-	for (size_t i = 0; i < sizeof(when_names) / sizeof(when_names[0]); i++)
+	for (size_t i = 0; i < LENGTH(when_names); i++)
 		if (!strcmp(text, when_names[i]))
 			return i;
 	return failed(p->why, EXIT_USAGE, "bad %s '%s': give auto, always or never", what, text);
@@ -269,14 +301,8 @@ static int parse_story(struct parse *p, const char *text)
 
 static int parse_format(struct parse *p, const char *text)
 {
-	static const char *const names[] = {
-		[FORMAT_TEXT] = "text",
-		[FORMAT_JSON] = "json",
-		[FORMAT_OPENMETRICS] = "openmetrics",
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!strcmp(text, names[i])) {
+	for (size_t i = 0; i < LENGTH(format_names); i++) {
+		if (!strcmp(text, format_names[i])) {
 			p->options->format = i;
 			return 0;
 		}
@@ -309,7 +335,7 @@ static int parse_without(struct parse *p, const char *list)
 
 static bool parse_subcommand(struct parse *p, const char *text)
 {
-	for (size_t i = 0; i < sizeof(subcommands) / sizeof(subcommands[0]); i++) {
+	for (size_t i = 0; i < LENGTH(subcommands); i++) {
 		if (strcmp(text, subcommands[i].name))
 			continue;
 		p->subcommand = text;
@@ -334,9 +360,9 @@ static int parse_topic(struct parse *p, const char *text)
 
 static int parse_positional(struct parse *p, const char *text, unsigned int position)
 {
-	if (p->options->command == COMMAND_VERDICTS)
-		return failed(p->why, EXIT_USAGE, "too many arguments: '%s' besides --verdicts",
-			      text);
+	if (p->options->command == COMMAND_VERDICTS || p->options->command == COMMAND_COMPLETIONS)
+		return failed(p->why, EXIT_USAGE, "too many arguments: '%s' besides %s", text,
+			      p->options->completions ? "--completions" : "--verdicts");
 	if (p->options->command == COMMAND_EXPLAIN)
 		return parse_topic(p, text);
 	if (p->subcommand)
@@ -566,6 +592,10 @@ static int parse_other(struct parse *p, int key, const char *arg, struct argp_st
 		return parse_check_seconds(p, "stuck", &p->options->stuck_ns, arg);
 	case KEY_IDLE:
 		return parse_check_seconds(p, "idle", &p->options->idle_ns, arg);
+	case KEY_COMPLETIONS:
+		p->options->command = COMMAND_COMPLETIONS;
+		p->options->completions = arg;
+		return 0;
 	case 'h':
 		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
 		return 0;

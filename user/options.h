@@ -14,11 +14,12 @@
 #include "terminal.h"
 
 enum command {
-	COMMAND_WATCH,    /* the default */
-	COMMAND_VERDICTS, /* --verdicts: print the table */
-	COMMAND_CHECK,    /* check: what can be told on this kernel */
-	COMMAND_EXPLAIN,  /* explain: what a verdict or an error message means */
-	COMMAND_JOIN,     /* join: what several hosts saw, put together */
+	COMMAND_WATCH,       /* the default */
+	COMMAND_VERDICTS,    /* --verdicts: print the table */
+	COMMAND_COMPLETIONS, /* --completions: print a script for a shell */
+	COMMAND_CHECK,       /* check: what can be told on this kernel */
+	COMMAND_EXPLAIN,     /* explain: what a verdict or an error message means */
+	COMMAND_JOIN,        /* join: what several hosts saw, put together */
 };
 
 enum format {
@@ -28,6 +29,8 @@ enum format {
 };
 
 #define TOPIC_SIZE 4096
+
+struct argp_option;
 
 struct options {
 	enum command command;
@@ -44,6 +47,7 @@ struct options {
 	struct listen_address listen; /* --listen */
 	struct field_list fields;     /* --fields */
 	const char *btf;              /* --btf: a file, or NULL */
+	const char *completions;      /* --completions: for which shell, or NULL */
 	uint32_t without;      /* features of the kernel that are not to be used: enum feature */
 	enum color_when color; /* --color */
 	uint64_t duration_ns;  /* -d, 0 = until a signal */
@@ -65,5 +69,20 @@ struct options {
  * not exist is reported by argp and exits with EXIT_USAGE.
  */
 int options_parse(struct options *options, int argc, char **argv, struct failure *why);
+
+/*
+ * The table of options, as argp takes it: --help and the completions are made of it. A row of zeros
+ * ends it. The name of an option's argument says what may be given; one that ends in ",..." is a
+ * list.
+ */
+const struct argp_option *option_table(void);
+
+/* What may come in place of INTERVAL, and in *argument the name of what may follow it, or NULL.
+ * NULL behind the last. */
+const char *subcommand_word(unsigned int i, const char **argument);
+
+/* Those of --format, and of --color. NULL behind the last. */
+const char *format_word(unsigned int i);
+const char *when_word(unsigned int i);
 
 #endif

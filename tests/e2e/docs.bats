@@ -10,31 +10,98 @@ load lib
 		"$("$TOP/tools/readme-table.sh")"
 }
 
+# options_of_help : "p|--pid|PID,..." for each, with nothing where there is no letter or no argument; "[WHEN]" need not be given
+options_of_help() {
+	"$TCPWHY" --help | sed -nE 's/^ +(-([^?]), |-., )? *(--[a-z0-9-]+)(\[?)=?([A-Z.,]*)(\]?).*/\2|\3|\4\5\6/p'
+}
+
+# exit_statuses : those of failure.h, a line each
+exit_statuses() {
+	sed -nE 's/^\tEXIT_[A-Z_]+ = ([0-9]+),.*/\1/p' "$TOP/user/failure.h"
+}
+
+# none_missing LINES : says them all, if there are any
+none_missing() {
+	[ -z "$1" ] || fail "$1"
+}
+
 @test "the README names every option and every exit status of --help" {
-	local option
-	for option in $("$TCPWHY" --help | sed -nE 's/^ +(-[^ ?V],)? *(--[a-z0-9-]+).*/\1 \2/p' |
-		awk '$NF !~ /--(help|usage|version)/ { sub(",", "", $1); print $1 }'); do
-		run grep -E -- "(tcpwhy.*|; |-4, )$option\b" "$TOP/README.md"
-		assert_success
+	local missing='' letter option status text
+	while IFS='|' read -r letter option _; do
+		[[ $option != --@(help|usage|version) ]] || continue
+		[ -z "$letter" ] || option=-$letter
+		grep -qE -- "(tcpwhy.*|; |-4, )$option\b" "$TOP/README.md" || missing+="README.md lacks $option"$'\n'
+	done < <(options_of_help)
+	for text in "README.md:$(tr '\n' ' ' <"$TOP/README.md")" "--help:$("$TCPWHY" --help | tr -s '\n ' ' ')"; do
+		for status in $(exit_statuses); do
+			[[ ${text#*:} =~ Exit\ status:.*[^0-9]$status\ [a-z] ]] ||
+				missing+="${text%%:*} does not say what exit status $status is"$'\n'
+		done
 	done
-	run "$TCPWHY" --help
-	for status in 0 1 2 3 4 5 6 7 8 9; do
-		assert_regex "$(tr '\n' ' ' <"$TOP/README.md")" "Exit status:[^.]*\b$status [a-z]"
-		assert_regex "$(tr -s '\n ' ' ' <<<"$output")" "Exit status:[^.]*\b$status [a-z]"
+	none_missing "$missing"
+}
+
+@test "the man page has every option of --help with its argument, every exit status, and no other option" {
+	local missing='' letter option argument status headings
+	headings=$(sed -nE 's/^(\*-.\*, )?(\*--[^+]*)(\+\+)?$/\2/p' "$TOP/user/tcpwhy.8.scd")
+	[ "$(options_of_help | wc -l)" -gt 30 ] || fail "options of --help: $(options_of_help)"
+	while IFS='|' read -r letter option argument; do
+		case $argument in
+		'') ;;
+		\[*) argument="[=_${argument:1:-1}_]" ;;
+		*,...) argument="=_${argument%,...}_,..." ;;
+		*) argument="=_${argument}_" ;;
+		esac
+		[ -z "$letter" ] || grep -q -- "^\*-$letter\*, \*$option\*" "$TOP/user/tcpwhy.8.scd" ||
+			missing+="tcpwhy.8.scd lacks *-$letter*, *$option*"$'\n'
+		grep -qxF -- "*$option*$argument" <<<"$headings" ||
+			missing+="tcpwhy.8.scd lacks *$option*$argument"$'\n'
+	done < <(options_of_help)
+	for option in $(sed -nE 's/^(\*-.\*, )?\*(--[a-z0-9-]+)\*.*/\2/p' "$TOP/user/tcpwhy.8.scd"); do
+		options_of_help | grep -qF "|$option|" || missing+="tcpwhy.8.scd has $option, --help has not"$'\n'
+	done
+	for status in $(exit_statuses); do
+		sed -n '/^# EXIT STATUS/,/^# [^E]/p' "$TOP/user/tcpwhy.8.scd" | tr '\n' ' ' | grep -qE " (\*$status\*|$status (and|if)) " ||
+			missing+="EXIT STATUS of tcpwhy.8.scd lacks $status"$'\n'
+	done
+	none_missing "$missing"
+}
+
+@test "the man page can be made, has its sections, and its day is the release's" {
+	run make -s --always-make -C "$TOP" BUILD="$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/tcpwhy.8"
+	assert_success
+	run cat "$BATS_TEST_TMPDIR/tcpwhy.8"
+	assert_line --regexp "^\.TH \"tcpwhy\" \"8\" \"$(sed -nE 's/^## \[[0-9.]+\] - //p' "$TOP/CHANGELOG.md" | head -n 1)\"$"
+	for section in NAME SYNOPSIS DESCRIPTION OPTIONS OVERHEAD "EXIT STATUS" EXAMPLES "SEE ALSO"; do
+		assert_line ".SH $section"
 	done
 }
 
-@test "the man page can be made, and has every option and exit status of --help" {
-	local option
-	run scdoc <"$TOP/user/tcpwhy.8.scd"
-	assert_success
-	for option in $("$TCPWHY" --help | sed -nE 's/^ +(-[^ ?V],)? *(--[a-z0-9-]+).*/\2/p'); do
-		[[ $option =~ ^--(help|usage|version)$ ]] || assert_line --regexp "\\\\fB${option//-/\\\\?-}\\\\fR"
+# Up to a command or a pipe. What stands before --help is looked at first.
+@test "the program understands each example of the man page, of --help and of the README" {
+	local line n=0
+	while read -r line; do
+		n=$((n + 1))
+		line=${line%% | *} line=${line%% >*} line=${line%% -- *}
+		line=${line%%   *} line=${line//-p 4121/-p 1} line=${line//,4122/} line=${line//blue/1} line=${line/system.slice\/*.service/\/}
+		eval "set -- $line"
+		run "$TCPWHY" "${@:2}" --help
+		[ "$status" -eq 0 ] || fail "$line: $output"
+	done < <(sed -n '/^# EXAMPLES/,/^# SEE/s/^\t\(tcpwhy\)/\1/p' "$TOP/user/tcpwhy.8.scd"
+		"$TCPWHY" --help | sed -n '/^Examples:/,$s/^  tcpwhy/tcpwhy/p'
+		sed -n '/^## Using it/,/^Filters of/s/^tcpwhy/tcpwhy/p' "$TOP/README.md")
+	[ "$n" -gt 40 ] || fail "only $n examples seen"
+}
+
+@test "the version is the newest release of CHANGELOG.md, which has the form of Keep a Changelog" {
+	run grep -E '^##* ' "$TOP/CHANGELOG.md"
+	assert_line --index 0 "# Changelog"
+	assert_line --index 1 "## [Unreleased]"
+	assert_equal "$("$TCPWHY" --version)" "tcpwhy $(sed -nE 's/^## \[([0-9.]+)\] - .*/\1/p' "$TOP/CHANGELOG.md" | head -n 1)"
+	for line in "${lines[@]:2}"; do
+		[[ $line =~ ^'## ['[0-9]+\.[0-9]+\.[0-9]+'] - '[0-9]{4}-[0-9]{2}-[0-9]{2}$ || $line =~ ^'### '(Added|Changed|Deprecated|Removed|Fixed|Security)$ ]] ||
+			fail "CHANGELOG.md: '$line' is no '## [VERSION] - DATE', and none of its '### ...'"
 	done
-	for status in 0 1 2 3 4 5 6 7 8 9; do
-		assert_line --regexp "^\\\\fB$status\\\\fR$"
-	done
-	assert_line --partial OVERHEAD
 }
 
 @test "the README and the man page have every subcommand of --help, and what check.schema.json has" {
@@ -110,7 +177,7 @@ faulty() {
 
 @test "make help lists every target that a user may call" {
 	run make -s -C "$TOP" help
-	for target in all run demo test test-pristine install lint format vmlinux clean help; do
+	for target in all run demo install uninstall tarball deb test test-pristine test-deb test-reproducible lint format vmlinux clean help; do
 		assert_line --regexp "^  make $target +[a-z]"
 	done
 }

@@ -9,7 +9,7 @@ load "$BATS_LIB_PATH/bats-support/load.bash"
 load "$BATS_LIB_PATH/bats-assert/load.bash"
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-TCPWHY=$TOP/tcpwhy
+TCPWHY=$TOP/${TEST_BUILD+$TEST_BUILD/}tcpwhy
 PYTHON=/usr/bin/python3
 N=23 # a prime: doubles and losses show
 
@@ -40,6 +40,7 @@ is_quiet() {
 # last: orphans that nobody answers outlive the namespace, and would be seen by the next test.
 remove_netns() {
 	local pids
+	shell_on_failure
 	[ -n "${NETNS-}" ] || return 0
 	in_netns nft flush ruleset 2>/dev/null || true
 	pids=$(ip netns pids "$NETNS" 2>/dev/null) || return 0
@@ -147,7 +148,24 @@ stop_referee() {
 	[ -z "${REFEREE_PID-}" ] || kill "$REFEREE_PID" 2>/dev/null || true
 }
 
+# First of all in teardown. With SHELL_ON_FAILURE=1 a test that has failed says why, and gives a shell in its namespace with all
+# as it is; it goes on when that ends.
+shell_on_failure() {
+	local inside=()
+	[ -n "${SHELL_ON_FAILURE-}" ] && [ -n "${BATS_TEARDOWN_STARTED-}" ] && [ -z "${BATS_TEST_COMPLETED-}${BATS_TEST_SKIPPED-}${SHELL_WAS_THERE-}" ] ||
+		return 0
+	SHELL_WAS_THERE=1
+	[ ! -e "/run/netns/${NETNS-}" ] || inside=(ip netns exec "$NETNS")
+	{
+		printf '\n---- failed: %s\n' "$BATS_TEST_DESCRIPTION"
+		cat "$BATS_OUT"
+		printf -- '---- a shell in %s; what tcpwhy said is in out and err; exit goes on\n' "${inside[*]:+its network namespace and }$BATS_TEST_TMPDIR"
+		cd "$BATS_TEST_TMPDIR" && PS1='failed# ' "${inside[@]}" bash --norc -i
+	} </dev/tty >/dev/tty 2>&1 3>&- || true
+}
+
 kill_tcpwhy() {
+	shell_on_failure
 	[ -z "${WATCHER-}" ] || kill -KILL "$WATCHER" 2>/dev/null || true
 }
 

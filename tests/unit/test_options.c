@@ -507,8 +507,10 @@ static void help_and_version_are_for_stdout(void **state)
 	static const struct {
 		const char *args[MAX_ARGS], *said;
 	} asked[] = {
-		{ { "--help" }, "--port=LIST" }, { { "-h" }, "--port=LIST" },
-		{ { "--usage" }, "INTERVAL" },   { { "--version" }, "tcpwhy " },
+		{ { "--help" }, "--port=PORT,..." },
+		{ { "-h" }, "--port=PORT,..." },
+		{ { "--usage" }, "INTERVAL" },
+		{ { "--version" }, "tcpwhy " },
 		{ { "-V" }, "tcpwhy " },
 	};
 	char text[8000];
