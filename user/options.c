@@ -38,6 +38,10 @@ static const char doc[] =
 	"With check: says what tcpwhy can tell on this kernel, and what is missing; exit status "
 	"as tcpwhy would have it.\n"
 	"\n"
+	"With top: the counters on a screen, each second or each INTERVAL: verdicts, and the "
+	"listeners, peers and processes that have most, and the last deaths. Keys sort, filter, "
+	"pause, and show the story of a death.\n"
+	"\n"
 	"With explain: tells all about a VERDICT, or to which verdicts an error MESSAGE may lead, "
 	"such as 'connection reset by peer' or a line of a log. Without either it lists what it "
 	"knows.\n"
@@ -51,6 +55,7 @@ static const char doc[] =
 	"  tcpwhy -- curl http://192.0.2.1/\n"
 	"                         what becomes of the connections of this command\n"
 	"  tcpwhy 1 60            counters, each second for a minute\n"
+	"  tcpwhy top -P 3306     the same on a screen, with who has most\n"
 	"  tcpwhy check           does it work here, and which verdicts are weaker\n"
 	"  tcpwhy explain unread-data\n"
 	"                         what happened, what both ends see, how to confirm and to fix it\n"
@@ -76,7 +81,8 @@ enum {
 	KEY_WITHOUT
 };
 
-#define DEFAULT_LIMIT 100 /* what happens at ordinary rates is told one by one */
+#define TOP_INTERVAL  1000000000 /* ns */
+#define DEFAULT_LIMIT 100        /* what happens at ordinary rates is told one by one */
 
 /* Options of groups up to this one are about what is watched. */
 #define WATCH_GROUPS 5
@@ -154,6 +160,7 @@ static const struct {
 	const char *name;
 	enum command command;
 } subcommands[] = {
+	{ "top", COMMAND_TOP },
 	{ "check", COMMAND_CHECK },
 	{ "explain", COMMAND_EXPLAIN },
 };
@@ -271,20 +278,10 @@ static int parse_topic(struct parse *p, const char *text)
 	return 0;
 }
 
-static int parse_positional(struct parse *p, const char *text, unsigned int position)
+static int parse_interval(struct parse *p, const char *text, unsigned int position)
 {
-	if (p->options->command == COMMAND_VERDICTS)
-		return failed(p->why, EXIT_USAGE, "too many arguments: '%s' besides --verdicts",
-			      text);
-	if (p->options->command == COMMAND_EXPLAIN)
-		return parse_topic(p, text);
-	if (p->subcommand)
-		return failed(p->why, EXIT_USAGE, "too many arguments: '%s' follows %s", text,
-			      p->subcommand);
 	switch (position) {
 	case 0:
-		if (parse_subcommand(p, text))
-			return 0;
 		if (!parse_seconds(&p->options->interval_ns, text))
 			return 0;
 		return failed(p->why, EXIT_USAGE,
@@ -299,6 +296,23 @@ static int parse_positional(struct parse *p, const char *text, unsigned int posi
 		return failed(p->why, EXIT_USAGE,
 			      "too many arguments: '%s' follows INTERVAL and COUNT", text);
 	}
+}
+
+static int parse_positional(struct parse *p, const char *text, unsigned int position)
+{
+	if (p->options->command == COMMAND_VERDICTS)
+		return failed(p->why, EXIT_USAGE, "too many arguments: '%s' besides --verdicts",
+			      text);
+	if (p->options->command == COMMAND_EXPLAIN)
+		return parse_topic(p, text);
+	if (!position && parse_subcommand(p, text))
+		return 0;
+	if (p->options->command == COMMAND_TOP)
+		position--;
+	else if (p->subcommand)
+		return failed(p->why, EXIT_USAGE, "too many arguments: '%s' follows %s", text,
+			      p->subcommand);
+	return parse_interval(p, text, position);
 }
 
 /* Options that are about what is watched mean nothing to a subcommand. */
@@ -347,11 +361,33 @@ static int check_telling(struct parse *p)
 	return 0;
 }
 
-static int check_together(struct parse *p)
+/* It has the screen for itself, and a way of its own to tell. */
+static int check_top(struct parse *p)
 {
 	const struct options *o = p->options;
+	const char *other = o->cmd                     ? "a command"
+			    : o->format != FORMAT_TEXT ? "--format (-j)"
+			    : o->stable                ? "-y"
+			    : o->fields.n              ? "--fields"
+			    : p->limited               ? "--limit"
+						       : NULL;
 
-	if (p->subcommand)
+	if (other)
+		return failed(p->why, EXIT_USAGE,
+			      "top and %s exclude each other: top has the terminal for itself",
+			      other);
+	return 0;
+}
+
+static int check_together(struct parse *p)
+{
+	struct options *o = p->options;
+
+	if (o->command == COMMAND_TOP && check_top(p))
+		return -1;
+	if (o->command == COMMAND_TOP && !o->interval_ns)
+		o->interval_ns = TOP_INTERVAL;
+	if (p->subcommand && o->command != COMMAND_TOP)
 		return check_subcommand(p);
 	if (p->limited && o->interval_ns)
 		return failed(p->why, EXIT_USAGE,
@@ -529,7 +565,8 @@ int options_parse(struct options *options, int argc, char **argv, struct failure
 	static const struct argp argp = {
 		.options = described,
 		.parser = parse_one,
-		.args_doc = "[INTERVAL [COUNT]]\n[INTERVAL] -- COMMAND [ARGUMENT...]\ncheck\n"
+		.args_doc = "[INTERVAL [COUNT]]\n[INTERVAL] -- COMMAND [ARGUMENT...]\n"
+			    "top [INTERVAL [COUNT]]\ncheck\n"
 			    "explain [VERDICT|MESSAGE]",
 		.doc = doc,
 	};

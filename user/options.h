@@ -14,6 +14,7 @@
 
 enum command {
 	COMMAND_WATCH,    /* the default */
+	COMMAND_TOP,      /* top: the same as INTERVAL, on a screen */
 	COMMAND_VERDICTS, /* --verdicts: print the table */
 	COMMAND_CHECK,    /* check: what can be told on this kernel */
 	COMMAND_EXPLAIN,  /* explain: what a verdict or an error message means */

@@ -12,6 +12,7 @@
 #include "options.h"
 #include "rows.h"
 #include "tally.h"
+#include "top.h"
 
 /* What was counted in all. */
 struct summary {
@@ -34,6 +35,7 @@ struct sink {
 	FILE *out;
 	int lines;               /* that it has shown since the last head; 0: none yet */
 	struct metrics *metrics; /* of OpenMetrics; else NULL */
+	struct top *top;         /* of top_sink; else NULL */
 };
 
 /* Each writes whole lines, and leaves it to the caller to flush and to look for errors. */
@@ -44,11 +46,18 @@ struct sink_ops {
 	void (*row)(struct sink *sink, const struct row *row);
 	void (*withheld)(struct sink *sink, const struct withheld *withheld);
 	void (*summary)(struct sink *sink, const struct summary *summary);
+	/*
+	 * Somebody works with it: keys wait on stdin, or the terminal has another size. Returns
+	 * false if the watch is to end. Such a sink gets records as well as rows. Of the others it
+	 * is NULL.
+	 */
+	bool (*input)(struct sink *sink);
 };
 
 extern const struct sink_ops text_sink;        /* its summary goes to stderr */
 extern const struct sink_ops json_sink;        /* record.schema.json */
 extern const struct sink_ops openmetrics_sink; /* likewise, as text */
+extern const struct sink_ops top_sink;         /* the screen of `tcpwhy top` */
 
 /* The summary of those whose own format has none. */
 void sink_summary_to_stderr(struct sink *sink, const struct summary *summary);
