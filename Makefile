@@ -214,6 +214,14 @@ $(SKELETON): $(BUILD)/typed.skel.h $(BUILD)/probes.skel.h
 $(BUILD)/user/packed.o: USER_CFLAGS += -DPACKED_IN='"$(BUILD)"'
 $(BUILD)/user/packed.o: $(addprefix $(BUILD)/,typed.gz probes.gz pages.gz)
 
+# What terminals like xterm understand, for where there is no terminfo: ncurses takes it in this form.
+$(BUILD)/xterm_terminfo.h:
+	$(call say,TERMINFO,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)infocmp -q -Q2 xterm | sed '/^#/d; s/.*/"&"/; 1s/^/#define XTERM_TERMINFO /; $$!s/$$/ \\/' > $@
+
+$(BUILD)/user/terminfo.o $(BUILD)/fuzz/user/terminfo.o: $(BUILD)/xterm_terminfo.h
+
 $(BUILD)/tests/%: tests/unit/%.c $(filter-out $(BUILD)/user/main.o,$(USER_OBJECTS))
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)

@@ -2,12 +2,14 @@
 #include "terminfo.h"
 
 #include <curses.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <term.h> /* macros with everyday names, lines and columns among them */
 #include <unistd.h>
 
 #include "escape.h"
+#include "xterm_terminfo.h" /* made by the Makefile */
 
 #define TERM_MAX 64 /* bytes of its name that are quoted */
 
@@ -28,18 +30,40 @@ static int unknown_terminal(const char *term, struct failure *why)
 		name);
 }
 
+static bool can_draw(const char *term)
+{
+	int result;
+
+	return term && *term && setupterm(term, STDOUT_FILENO, &result) == OK && cursor_address &&
+	       clear_screen;
+}
+
+/*
+ * Where there is no database, as in small containers, or not this entry: these understand what
+ * xterm does. ncurses takes an entry from the environment, too.
+ */
+static bool use_built_in(const char *term)
+{
+	static const char *const alike[] = { "xterm", "screen", "tmux",     "rxvt",
+					     "linux", "foot",   "alacritty" };
+
+	for (size_t i = 0; term && i < sizeof(alike) / sizeof(alike[0]); i++)
+		if (!strncmp(term, alike[i], strlen(alike[i])))
+			return !setenv("TERMINFO", XTERM_TERMINFO, 1) &&
+			       !setenv("TERM", "xterm", 1) && can_draw("xterm");
+	return false;
+}
+
 int terminfo_check(struct failure *why)
 {
 	const char *term = getenv("TERM");
-	int result;
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
 		return failed(why, EXIT_USAGE,
 			      "top needs a terminal, and %s is none; 'tcpwhy 1' writes counters to "
 			      "pipes and files",
 			      isatty(STDOUT_FILENO) ? "stdin" : "stdout");
-	if (!term || !*term || setupterm(term, STDOUT_FILENO, &result) != OK || !cursor_address ||
-	    !clear_screen)
+	if (!can_draw(term) && !use_built_in(term))
 		return unknown_terminal(term, why);
 	return 0;
 }

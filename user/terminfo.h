@@ -5,7 +5,10 @@
 
 #include "failure.h"
 
-/* Of stdin and stdout, and TERM. Nothing is written. 0, or -1 and *why. */
+/*
+ * Of stdin and stdout, and TERM. Nothing is written. Where the entry is missing, TERM and TERMINFO
+ * may be set to one that is built in. 0, or -1 and *why.
+ */
 int terminfo_check(struct failure *why);
 
 #endif

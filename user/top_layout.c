@@ -174,27 +174,28 @@ static void draw_verdicts(const struct top *t, const struct canvas *c, const str
 
 /* ---- who has most ------------------------------------------------------------------------ */
 
-/* "accept 129/128": what is in it of what may be. */
+/* "129/128": what is in it of what may be. */
 static void format_queue(char *out, size_t size, const struct worst_queue *q)
 {
-	snprintf(out, size, "%s %u/%u", q->is_syn ? "SYN" : "accept", q->used, q->limit);
+	snprintf(out, size, "%u/%u", q->used, q->limit);
 }
 
-#define NUMBERS_WIDTH 18 /* of the rate and the total at the end of a row, and the blank before */
-#define QUEUE_WIDTH   19
+#define NUMBERS_WIDTH     18 /* of the rate and the total at the end of a row, and the blank before */
+#define QUEUE_WIDTH       11
+#define QUEUE_COLUMN(box) ((box)->columns - NUMBERS_WIDTH - NAME_WIDTH - 1 - QUEUE_WIDTH - 1)
 
 /* Queue and verdict, between the name and the numbers. Returns how much room the name has. */
 static int draw_queue(const struct canvas *c, const struct box *b, int row,
 		      const struct worst_entry *entry)
 {
-	int column = b->columns - NUMBERS_WIDTH - NAME_WIDTH - 1;
+	int column = QUEUE_COLUMN(b);
 	enum verdict v = worst_verdict(entry);
 	char queue[48];
 
 	format_queue(queue, sizeof(queue), &entry->queue);
-	put(c, row, column, STYLE_VERDICT + verdict_text(v)->group, "%s", verdict_text(v)->name);
-	column -= QUEUE_WIDTH + 1;
 	put(c, row, column, STYLE_PLAIN, "%-*s", QUEUE_WIDTH, queue);
+	put(c, row, column + QUEUE_WIDTH + 1, STYLE_VERDICT + verdict_text(v)->group, "%s",
+	    verdict_text(v)->name);
 	return column - 1;
 }
 
@@ -246,6 +247,12 @@ static void draw_worst(const struct top *t, const struct canvas *c, const struct
 
 /* ---- the last deaths --------------------------------------------------------------------- */
 
+/* Is there room for it beside the remote end? */
+static bool has_local(const struct canvas *c)
+{
+	return c->columns >= 100;
+}
+
 static void draw_death(const struct canvas *c, int row, const struct top_death *d, bool selected)
 {
 	char when[TIME_SIZE], process[PROCESS_SIZE], local[ENDPOINT_SIZE], remote[ENDPOINT_SIZE];
@@ -256,8 +263,8 @@ static void draw_death(const struct canvas *c, int row, const struct top_death *
 	format_process(process, &d->e.owner);
 	format_local(local, &d->e.tuple);
 	format_remote(remote, &d->e.tuple);
-	snprintf(text, sizeof(text), "%-12s  %-*s  %-18s %s -> %s", when, NAME_WIDTH, verdict->name,
-		 process, local, remote);
+	snprintf(text, sizeof(text), "%-12s  %-*s  %-18s %s%s%s", when, NAME_WIDTH, verdict->name,
+		 process, has_local(c) ? local : "", has_local(c) ? " -> " : "", remote);
 	if (selected) {
 		put(c, row, 0, STYLE_SELECTED, "%-*s", c->columns, text);
 		return;
@@ -277,7 +284,7 @@ static void draw_deaths(const struct top *t, const struct canvas *c, const struc
 	char head[TEXT_MAX];
 
 	snprintf(head, sizeof(head), "%-12s  %-*s  %-18s %s", "LAST DEATHS", NAME_WIDTH, "verdict",
-		 "process", "local -> remote");
+		 "process", has_local(c) ? "local -> remote" : "remote");
 	put_head(c, b, head);
 	for (int i = 0; i < rows && first + i < n; i++)
 		draw_death(c, b->row + 1 + i, list[first + i], first + i == selected);
@@ -314,9 +321,12 @@ static void draw_lists(const struct top *t, const struct canvas *c)
 	struct box processes = { peers.row, left + 2, peers.rows, c->columns - left - 2 };
 	struct box deaths = { peers.row + peers.rows, 0, c->rows - 1 - peers.row - peers.rows,
 			      c->columns };
+	char head[TEXT_MAX];
 
+	snprintf(head, sizeof(head), "%-*s %-*s %s", QUEUE_COLUMN(&listeners) - 1, "LISTENER",
+		 QUEUE_WIDTH, "queue/limit", "full");
 	draw_verdicts(t, c, &verdicts);
-	draw_worst(t, c, &listeners, &d->listeners, "LISTENER  queue/limit", true);
+	draw_worst(t, c, &listeners, &d->listeners, head, true);
 	draw_worst(t, c, &peers, &d->peers, "PEER", false);
 	draw_worst(t, c, &processes, &d->processes, "PROCESS", false);
 	draw_deaths(t, c, &deaths);

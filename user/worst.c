@@ -45,13 +45,14 @@ static size_t find_least(struct worst *w)
 	for (size_t i = 1; i < WORST_MAX; i++) {
 		size_t at = (w->hand + i) % WORST_MAX;
 
-		if (w->totals[at] < w->totals[least])
+		if (w->weights[at] < w->weights[least])
 			least = at;
 	}
 	w->hand = (least + 1) % WORST_MAX;
 	return least;
 }
 
+/* The weight stays for who comes. */
 static size_t make_room(struct worst *w)
 {
 	size_t least;
@@ -74,7 +75,6 @@ static struct worst_entry *insert(struct worst *w, const char *name)
 
 	*entry = (struct worst_entry){ .next = *bucket };
 	snprintf(entry->name, sizeof(entry->name), "%s", name);
-	w->totals[i] = 0;
 	*bucket = i + 1;
 	return entry;
 }
@@ -91,7 +91,7 @@ struct worst_entry *worst_add(struct worst *w, const char *name, enum verdict ve
 	entry->count.running += n;
 	entry->count.total += n;
 	entry->verdicts[verdict] += n;
-	w->totals[entry - w->entries] = entry->count.total;
+	w->weights[entry - w->entries] += n;
 	return entry;
 }
 

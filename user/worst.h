@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Who has most: how many deaths and incidents each of some named things had. Memory is bounded:
- * when the table is full, who has least gives way and is counted with the others, so that a storm
- * of new names does not push out those that had many. The sum over the table and the others is
+ * when the table is full, one gives way and is counted with the others, so the sum is exact. Which
+ * one, is decided by the Space-Saving algorithm (Metwally, Agrawal, El Abbadi 2005): who had more
+ * than one in WORST_MAX of all is in the table, whenever it came, and what it had since it came is
  * exact.
  */
 #ifndef TCPWHY_WORST_H
@@ -41,7 +42,7 @@ struct worst_entry {
 /* No pointers: it can be copied as it is. All 0 is an empty one. */
 struct worst {
 	struct worst_entry entries[WORST_MAX];
-	uint64_t totals[WORST_MAX]; /* of the entries, beside each other: the least is sought */
+	uint64_t weights[WORST_MAX];     /* its total, and the weight of who gave way for it */
 	uint16_t buckets[WORST_BUCKETS]; /* 1 + the index of the first; 0: none */
 	size_t n;
 	size_t hand;               /* where the search for the least goes on */
