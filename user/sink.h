@@ -34,6 +34,7 @@ struct sink {
 	const struct options *options;
 	FILE *out;
 	int lines;               /* that it has shown since the last head; 0: none yet */
+	unsigned int columns;    /* of its rows, as text: text_interval_columns() */
 	struct metrics *metrics; /* of OpenMetrics; else NULL */
 	struct top *top;         /* of top_sink; else NULL */
 };
