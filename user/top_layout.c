@@ -81,26 +81,21 @@ static void draw_sums(const struct top *t, const struct canvas *c)
 	const struct top_data *d = top_shown(t);
 	const struct counts *n = &d->last.counts;
 	const struct totals sum = counts_add_up(n);
-	const struct {
-		const char *name;
-		uint64_t n;
-	} items[] = {
-		{ "deaths", sum.orderly + sum.unhealthy },
-		{ "orderly", sum.orderly },
-		{ "incidents", sum.incidents },
-		{ "retrans", n->other[COUNT_RETRANS] },
-		{ "rst-sent", n->other[COUNT_RESETS_SENT] },
-		{ "rst-recv", n->other[COUNT_RESETS_RECEIVED] },
+	const uint64_t numbers[] = {
+		sum.orderly + sum.unhealthy,
+		sum.orderly,
+		sum.incidents,
+		n->other[COUNT_RETRANS],
+		n->other[COUNT_RESETS_SENT],
+		n->other[COUNT_RESETS_RECEIVED],
 	};
-	char text[TEXT_MAX], rate[RATE_SIZE];
-	size_t used = snprintf(text, sizeof(text), "per second:");
+	char rates[sizeof(numbers) / sizeof(numbers[0])][RATE_SIZE];
 
-	for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++) {
-		format_rate(rate, items[i].n, d->duration_ns);
-		used += snprintf(text + used, sizeof(text) - used, "%s %s %s", i ? "," : "", rate,
-				 items[i].name);
-	}
-	put(c, 1, 0, STYLE_PLAIN, "%s", text);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		format_rate(rates[i], numbers[i], d->duration_ns);
+	put(c, 1, 0, STYLE_PLAIN,
+	    "/s: deaths %s (orderly %s)  incidents %s  retrans %s  rst out %s in %s", rates[0],
+	    rates[1], rates[2], rates[3], rates[4], rates[5]);
 }
 
 /* ---- verdicts with their bars ------------------------------------------------------------ */
@@ -315,8 +310,7 @@ static void draw_lists(const struct top *t, const struct canvas *c)
 	const struct top_data *d = top_shown(t);
 	int rows = c->rows - LINES_FIXED, left = c->columns / 2 - 1;
 	struct box verdicts = { 2, 0, 1 + rows * 5 / 17, c->columns };
-	struct box listeners = { verdicts.row + verdicts.rows, 0, 1 + rows * 2 / 17 + (rows < 17),
-				 c->columns };
+	struct box listeners = { verdicts.row + verdicts.rows, 0, 1 + rows * 3 / 17, c->columns };
 	struct box peers = { listeners.row + listeners.rows, 0, 1 + rows * 4 / 17, left };
 	struct box processes = { peers.row, left + 2, peers.rows, c->columns - left - 2 };
 	struct box deaths = { peers.row + peers.rows, 0, c->rows - 1 - peers.row - peers.rows,

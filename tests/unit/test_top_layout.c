@@ -166,7 +166,7 @@ static void test_a_verdict_with_its_rate_its_total_and_its_history(void **state)
 	row = row_of("refused");
 	expect_part(row, " 10.0          61 ");
 	assert_string_equal(row + 80 - 6, "  8014");
-	expect_part(row_of("per second"), "10.0 deaths");
+	expect_part(row_of("/s: deaths"), "deaths 10.0 (orderly 0)");
 	expect_number(screen.styles[row_with("refused")][0], STYLE_VERDICT + GROUP_RESET);
 }
 
@@ -180,12 +180,12 @@ static void test_all_has_its_place_on_80_by_24(void **state)
 	expect_number(row_with("tcpwhy top"), 0);
 	expect_number(row_with("VERDICT"), 2);
 	expect_number(row_with("LISTENER"), 8);
-	expect_number(row_with("PEER"), 11);
-	expect_number(row_with("PROCESS"), 11);
-	expect_number(row_with("LAST DEATHS"), 16);
+	expect_number(row_with("PEER"), 12);
+	expect_number(row_with("PROCESS"), 12);
+	expect_number(row_with("LAST DEATHS"), 17);
 	expect_number(row_with("q quit"), 23);
 	expect_part(row_of("LAST DEATHS"), "remote");
-	for (int row = 17; row < 23; row++)
+	for (int row = 18; row < 23; row++)
 		expect_part(screen.cells[row], "10.1.");
 	expect_not_shown("->");
 	draw(120, 24);
