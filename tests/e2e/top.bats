@@ -171,9 +171,13 @@ print(socket.socket().connect_ex(("127.0.0.1", 7100)))' >/dev/null
 	assert_equal "$(said_by_counters)" "unread-data	$N"
 	assert_regex "$(cat "$ERR")" 'tcpwhy: in 4\.[0-9] s'
 	on_tmux kill-server
-	start_top 80 24 -d 1.5
+	start_top 80 24 -d 2.5 1000 # seconds: a key, and another size, do not wait for the interval
+	press s
+	sees 'sorted by total'
+	on_tmux resize-window -x 60 -y 10
+	sees '^too small'
 	sees '^status 0$'
-	assert_regex "$(cat "$ERR")" 'tcpwhy: in 1\.[5-9] s'
+	assert_regex "$(cat "$ERR")" 'tcpwhy: in 2\.[5-9] s'
 }
 
 # refused COMMAND... : it has said so before it asks for anything that takes capabilities
