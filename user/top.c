@@ -102,6 +102,7 @@ void top_row(struct top *t, const struct row *row)
 	d->duration_ns = row->duration_ns;
 	d->last = *row->added;
 	d->lost += counts_lost(row->added);
+	d->thinned += counts_thinned(&row->added->counts);
 	for (int v = 0; v < VERDICT_COUNT; v++) {
 		uint64_t n = row->added->counts.verdict[v];
 

@@ -38,7 +38,8 @@ struct top_data {
 	uint64_t until;       /* end of the last one, CLOCK_MONOTONIC, ns */
 	uint64_t duration_ns; /* of the last one */
 	struct capture_counts last;
-	uint64_t lost; /* in all: counts_lost() */
+	uint64_t lost;    /* in all: counts_lost() */
+	uint64_t thinned; /* in all: counts_thinned(), in no list but that of the verdicts */
 	struct top_verdict verdicts[VERDICT_COUNT];
 	struct worst listeners, peers, processes; /* by records; orderly ends do not count */
 	struct top_death deaths[TOP_DEATHS];      /* serial s is at s % TOP_DEATHS */

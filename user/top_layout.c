@@ -63,16 +63,18 @@ static void format_rate(char out[RATE_SIZE], uint64_t n, uint64_t duration_ns)
 static void draw_title(const struct top *t, const struct canvas *c)
 {
 	const struct top_data *d = top_shown(t);
-	char when[TIME_SIZE] = "", lost[64] = "";
+	char when[TIME_SIZE] = "", lost[32] = "", thinned[32] = "";
 	char text[TEXT_MAX];
 
 	if (d->intervals)
 		format_seconds(when, d->until);
 	if (d->lost)
 		snprintf(lost, sizeof(lost), "  LOST %" PRIu64, d->lost);
-	snprintf(text, sizeof(text), "tcpwhy top  %s  sorted by %s%s%s%s%s", when,
+	if (d->thinned)
+		snprintf(thinned, sizeof(thinned), "  UNLISTED %" PRIu64, d->thinned);
+	snprintf(text, sizeof(text), "tcpwhy top  %s  sorted by %s%s%s%s%s%s", when,
 		 top_sort_name(t->sort), *t->filter ? "  filter: " : "", t->filter,
-		 t->frozen ? "  PAUSED" : "", lost);
+		 t->frozen ? "  PAUSED" : "", lost, thinned);
 	put(c, 0, 0, STYLE_STRONG, "%s", text);
 }
 

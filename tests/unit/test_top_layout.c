@@ -280,16 +280,18 @@ static void test_the_title_says_what_was_chosen(void **state)
 	row_of("none passes the filter");
 }
 
-static void test_lost_records_are_said(void **state)
+static void test_lost_and_thinned_records_are_said(void **state)
 {
 	struct capture_counts added = { .missed = 7 };
 
 	(void)state;
 	draw(80, 24);
 	expect_not_shown("LOST");
+	expect_not_shown("UNLISTED");
+	added.counts.thinned[VERDICT_refused] = 9;
 	top_row(t, &(struct row){ .added = &added });
 	draw(80, 24);
-	row_of("LOST 7");
+	row_of("LOST 7  UNLISTED 9 ");
 }
 
 static void test_a_story_has_the_line_the_remedy_and_the_fields(void **state)
@@ -334,7 +336,7 @@ int main(void)
 		TEST(test_a_listener_with_its_queue),
 		TEST(test_the_selected_death_is_on_the_screen),
 		TEST(test_the_title_says_what_was_chosen),
-		TEST(test_lost_records_are_said),
+		TEST(test_lost_and_thinned_records_are_said),
 		TEST(test_a_story_has_the_line_the_remedy_and_the_fields),
 	};
 
