@@ -209,12 +209,3 @@ refused() {
 		TERM=tmux-256color exec "$@"' sh $PYTHON "$TOP/tests/e2e/terminal.py" 80 "$TCPWHY" top -d 0.3 >"$BATS_TEST_TMPDIR/screen"
 	grep -q 'VERDICT' "$BATS_TEST_TMPDIR/screen" || fail "$(cat "$BATS_TEST_TMPDIR/screen")"
 }
-
-@test "what goes with top, and what does not" {
-	local args
-	for args in "top -j" "top -y" "top --fields time" "top --limit 5" "top 1 2 3" "top x" "top -- true" "check top"; do
-		# shellcheck disable=SC2086 # they are words
-		run --separate-stderr "$TCPWHY" $args
-		assert_equal "$args: exit status $status, $(wc -l <<<"$stderr") line" "$args: exit status 2, 1 line"
-	done
-}
