@@ -59,7 +59,7 @@ BPF_CFLAGS := -O2 -g -std=gnu11 -Wall -Wextra -Wno-unused-parameter $(if $(WERRO
 # Everything is linked in, so that the binary runs where nothing is installed. STATIC= links
 # against the shared objects instead.
 STATIC := -static
-LDLIBS := -Wl,--wrap=btf__load_vmlinux_btf -lbpf -lelf -lz -ljson-c -lmicrohttpd # user/kernel_btf.c
+LDLIBS := -Wl,--wrap=btf__load_vmlinux_btf -lbpf -lelf -lz -ljson-c -lmicrohttpd -lncursesw -ltinfo # user/kernel_btf.c
 
 USER_SOURCES := $(wildcard user/*.c)
 USER_OBJECTS := $(USER_SOURCES:user/%.c=$(BUILD)/user/%.o)
@@ -294,6 +294,14 @@ $(patsubst %.c,$(BUILD)/%.o,$(shell grep -l TCPWHY_VERSION user/*.c)): CHANGELOG
 
 $(BUILD)/user/packed.o: USER_CFLAGS += -DPACKED_IN='"$(BUILD)"'
 $(BUILD)/user/packed.o: $(addprefix $(BUILD)/,typed.gz probes.gz snapshot.gz pages.gz)
+
+# What terminals like xterm understand, for where there is no terminfo: ncurses takes it in this form.
+$(BUILD)/xterm_terminfo.h:
+	$(call say,TERMINFO,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)infocmp -q -Q2 xterm | sed '/^#/d; s/.*/"&"/; 1s/^/#define XTERM_TERMINFO /; $$!s/$$/ \\/' > $@
+
+$(BUILD)/user/terminfo.o $(BUILD)/fuzz/user/terminfo.o: $(BUILD)/xterm_terminfo.h
 
 $(BUILD)/tests/%: tests/unit/%.c $(filter-out $(BUILD)/user/main.o,$(USER_OBJECTS))
 	$(call say,TEST,$@)

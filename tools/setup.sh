@@ -8,7 +8,8 @@
 
 set -eu
 
-build='gcc make clang llvm libbpf-dev libelf-dev libjson-c-dev libmicrohttpd-dev zlib1g-dev libc6-dev bpftool pkg-config'
+build='gcc make clang llvm libbpf-dev libelf-dev libjson-c-dev libmicrohttpd-dev libncurses-dev zlib1g-dev libc6-dev bpftool
+ncurses-bin pkg-config'
 install='scdoc xz-utils'
 deb='debhelper faketime lintian'
 demo='iproute2 nftables python3'

@@ -12,6 +12,7 @@
 #include "options.h"
 #include "render_text.h"
 #include "terminal.h"
+#include "terminfo.h"
 #include "watch.h"
 
 static int show_verdicts(const struct options *options, struct failure *why)
@@ -31,9 +32,16 @@ static int show_completions(const struct options *options, struct failure *why)
 	return EXIT_OK;
 }
 
+/* What cannot work is said before anything is loaded. */
+static int top(const struct options *options, struct failure *why)
+{
+	return terminfo_check(why) ? -1 : watch(options, why);
+}
+
 /* An exit status, or -1 and *why. */
 static int (*const commands[])(const struct options *options, struct failure *why) = {
 	[COMMAND_WATCH] = watch,
+	[COMMAND_TOP] = top,
 	[COMMAND_VERDICTS] = show_verdicts,
 	[COMMAND_COMPLETIONS] = show_completions,
 	[COMMAND_CHECK] = check,

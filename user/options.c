@@ -41,6 +41,10 @@ static const char doc[] =
 	"death with what became of the other end on the other host, also through NAT; 8 if lines "
 	"of the input could not be used.\n"
 	"\n"
+	"With top: the counters on a screen, each second or each INTERVAL: verdicts, and the "
+	"listeners, peers and processes that have most, and the last deaths. Keys sort, filter, "
+	"pause, and show the story of a death.\n"
+	"\n"
 	"With explain: tells all about a VERDICT, or to which verdicts an error MESSAGE may lead, "
 	"such as 'connection reset by peer' or a line of a log. Without either it lists what it "
 	"knows.\n"
@@ -54,6 +58,7 @@ static const char doc[] =
 	"  tcpwhy -- curl http://192.0.2.1/\n"
 	"                         what becomes of the connections of this command\n"
 	"  tcpwhy 1 60            counters, each second for a minute\n"
+	"  tcpwhy top -P 3306     the same on a screen, with who has most\n"
 	"  tcpwhy check           does it work here, and which accidents wait to happen\n"
 	"  tcpwhy explain unread-data\n"
 	"                         what happened, what both ends see, how to confirm and to fix it\n"
@@ -84,7 +89,8 @@ enum {
 	KEY_WITHOUT
 };
 
-#define DEFAULT_LIMIT 100 /* what happens at ordinary rates is told one by one */
+#define TOP_INTERVAL  1000000000 /* ns */
+#define DEFAULT_LIMIT 100        /* what happens at ordinary rates is told one by one */
 
 #define DEFAULT_STUCK_NS UINT64_C(30000000000) /* no busy process takes so long to look */
 
@@ -183,6 +189,7 @@ static const struct {
 	enum command command;
 	const char *argument; /* what may follow, by its name in completions.c */
 } subcommands[] = {
+	{ "top", COMMAND_TOP, NULL },
 	{ "check", COMMAND_CHECK, NULL },
 	{ "explain", COMMAND_EXPLAIN, "VERDICT" },
 	{ "join", COMMAND_JOIN, "FILE" },
@@ -358,20 +365,10 @@ static int parse_topic(struct parse *p, const char *text)
 	return 0;
 }
 
-static int parse_positional(struct parse *p, const char *text, unsigned int position)
+static int parse_interval(struct parse *p, const char *text, unsigned int position)
 {
-	if (p->options->command == COMMAND_VERDICTS || p->options->command == COMMAND_COMPLETIONS)
-		return failed(p->why, EXIT_USAGE, "too many arguments: '%s' besides %s", text,
-			      p->options->completions ? "--completions" : "--verdicts");
-	if (p->options->command == COMMAND_EXPLAIN)
-		return parse_topic(p, text);
-	if (p->subcommand)
-		return failed(p->why, EXIT_USAGE, "too many arguments: '%s' follows %s", text,
-			      p->subcommand);
 	switch (position) {
 	case 0:
-		if (parse_subcommand(p, text))
-			return 0;
 		if (!parse_seconds(&p->options->interval_ns, text))
 			return 0;
 		return failed(p->why, EXIT_USAGE,
@@ -386,6 +383,23 @@ static int parse_positional(struct parse *p, const char *text, unsigned int posi
 		return failed(p->why, EXIT_USAGE,
 			      "too many arguments: '%s' follows INTERVAL and COUNT", text);
 	}
+}
+
+static int parse_positional(struct parse *p, const char *text, unsigned int position)
+{
+	if (p->options->command == COMMAND_VERDICTS || p->options->command == COMMAND_COMPLETIONS)
+		return failed(p->why, EXIT_USAGE, "too many arguments: '%s' besides %s", text,
+			      p->options->completions ? "--completions" : "--verdicts");
+	if (p->options->command == COMMAND_EXPLAIN)
+		return parse_topic(p, text);
+	if (!position && parse_subcommand(p, text))
+		return 0;
+	if (p->options->command == COMMAND_TOP)
+		position--;
+	else if (p->subcommand)
+		return failed(p->why, EXIT_USAGE, "too many arguments: '%s' follows %s", text,
+			      p->subcommand);
+	return parse_interval(p, text, position);
 }
 
 /* argp has sorted the options out before: what follows join are files. */
@@ -463,11 +477,33 @@ static int check_telling(struct parse *p)
 	return 0;
 }
 
-static int check_together(struct parse *p)
+/* It has the screen for itself, and a way of its own to tell. */
+static int check_top(struct parse *p)
 {
 	const struct options *o = p->options;
+	const char *other = o->cmd                     ? "a command"
+			    : o->format != FORMAT_TEXT ? "--format (-j)"
+			    : o->stable                ? "-y"
+			    : o->fields.n              ? "--fields"
+			    : p->limited               ? "--limit"
+						       : NULL;
 
-	if (p->subcommand)
+	if (other)
+		return failed(p->why, EXIT_USAGE,
+			      "top and %s exclude each other: top has the terminal for itself",
+			      other);
+	return 0;
+}
+
+static int check_together(struct parse *p)
+{
+	struct options *o = p->options;
+
+	if (o->command == COMMAND_TOP && check_top(p))
+		return -1;
+	if (o->command == COMMAND_TOP && !o->interval_ns)
+		o->interval_ns = TOP_INTERVAL;
+	if (p->subcommand && o->command != COMMAND_TOP)
 		return check_subcommand(p);
 	if (p->check_option)
 		return failed(p->why, EXIT_USAGE, "--%s is for tcpwhy check only", p->check_option);
@@ -659,7 +695,8 @@ int options_parse(struct options *options, int argc, char **argv, struct failure
 	static const struct argp argp = {
 		.options = described,
 		.parser = parse_one,
-		.args_doc = "[INTERVAL [COUNT]]\n[INTERVAL] -- COMMAND [ARGUMENT...]\ncheck\n"
+		.args_doc = "[INTERVAL [COUNT]]\n[INTERVAL] -- COMMAND [ARGUMENT...]\n"
+			    "top [INTERVAL [COUNT]]\ncheck\n"
 			    "explain [VERDICT|MESSAGE]\njoin FILE...",
 		.doc = doc,
 	};

@@ -15,6 +15,7 @@
 
 enum command {
 	COMMAND_WATCH,       /* the default */
+	COMMAND_TOP,         /* top: the same as INTERVAL, on a screen */
 	COMMAND_VERDICTS,    /* --verdicts: print the table */
 	COMMAND_COMPLETIONS, /* --completions: print a script for a shell */
 	COMMAND_CHECK,       /* check: what can be told on this kernel */

@@ -256,33 +256,82 @@ void text_fields(FILE *out, const struct field_list *list, const struct record *
 
 /* ---- counters ---------------------------------------------------------------------------- */
 
-static const char row_head[] =
-	"time       deaths  orderly unhealthy incidents  retrans rst-sent rst-recv   lost";
+/* The numbers of a row. */
+static const struct {
+	const char *name;
+	int width;
+} row_columns[] = {
+	[ROW_DEATHS] = { "deaths", 8 },
+	[ROW_ORDERLY] = { "orderly", 8 },
+	[ROW_UNHEALTHY] = { "unhealthy", 9 },
+	[ROW_INCIDENTS] = { "incidents", 9 },
+	[ROW_RETRANS] = { "retrans", 8 },
+	[ROW_RESETS_SENT] = { "rst-sent", 8 },
+	[ROW_RESETS_RECEIVED] = { "rst-recv", 8 },
+	[ROW_LOST] = { "lost", 6 },
+};
 
-void text_interval_head(FILE *out)
-{
-	fprintf(out, "%s  by verdict\n", row_head);
-}
-
-/* The columns that each row has. Returns how wide they are. */
-static int text_row_begin(FILE *out, uint64_t until, const struct capture_counts *added)
+static void count_row(uint64_t n[ROW_COLUMNS], const struct capture_counts *added)
 {
 	const struct counts *c = &added->counts;
-	struct totals t = counts_add_up(c);
-	char when[TIME_SIZE];
+	const struct totals t = counts_add_up(c);
 
+	n[ROW_DEATHS] = t.orderly + t.unhealthy;
+	n[ROW_ORDERLY] = t.orderly;
+	n[ROW_UNHEALTHY] = t.unhealthy;
+	n[ROW_INCIDENTS] = t.incidents;
+	n[ROW_RETRANS] = c->other[COUNT_RETRANS];
+	n[ROW_RESETS_SENT] = c->other[COUNT_RESETS_SENT];
+	n[ROW_RESETS_RECEIVED] = c->other[COUNT_RESETS_RECEIVED];
+	n[ROW_LOST] = counts_lost(added);
+}
+
+unsigned int text_interval_columns(const struct capture_counts *added)
+{
+	unsigned int columns = 1 << ROW_DEATHS;
+	uint64_t n[ROW_COLUMNS];
+
+	count_row(n, added);
+	for (int i = 0; i < ROW_COLUMNS; i++)
+		if (n[i])
+			columns |= 1 << i;
+	return columns;
+}
+
+static void text_row_head(FILE *out, unsigned int columns)
+{
+	fprintf(out, "%-8s", "time");
+	for (int i = 0; i < ROW_COLUMNS; i++)
+		if (columns & 1 << i)
+			fprintf(out, " %*s", row_columns[i].width, row_columns[i].name);
+}
+
+void text_interval_head(FILE *out, unsigned int columns)
+{
+	text_row_head(out, columns);
+	fprintf(out, "  by verdict\n");
+}
+
+/* Returns how wide they are. */
+static int text_row_begin(FILE *out, unsigned int columns, uint64_t until,
+			  const struct capture_counts *added)
+{
+	uint64_t n[ROW_COLUMNS];
+	char when[TIME_SIZE];
+	int width;
+
+	count_row(n, added);
 	format_seconds(when, until);
-	return fprintf(out,
-		       "%-8s %8" PRIu64 " %8" PRIu64 " %9" PRIu64 " %9" PRIu64
-		       " %8llu %8llu %8llu %6" PRIu64,
-		       when, t.orderly + t.unhealthy, t.orderly, t.unhealthy, t.incidents,
-		       c->other[COUNT_RETRANS], c->other[COUNT_RESETS_SENT],
-		       c->other[COUNT_RESETS_RECEIVED], counts_lost(added));
+	width = fprintf(out, "%-8s", when);
+	for (int i = 0; i < ROW_COLUMNS; i++)
+		if (columns & 1 << i)
+			width += fprintf(out, " %*" PRIu64, row_columns[i].width, n[i]);
+	return width;
 }
 
 void text_stable_head(FILE *out)
 {
-	fputs(row_head, out);
+	text_row_head(out, ROW_ALL);
 	for (int v = 0; v < VERDICT_COUNT; v++)
 		fprintf(out, " %*s", STABLE_WIDTH, verdict_text(v)->name);
 	fputc('\n', out);
@@ -290,7 +339,7 @@ void text_stable_head(FILE *out)
 
 void text_stable_row(FILE *out, uint64_t until, const struct capture_counts *added)
 {
-	text_row_begin(out, until, added);
+	text_row_begin(out, ROW_ALL, until, added);
 	for (int v = 0; v < VERDICT_COUNT; v++) {
 		int width = longer(strlen(verdict_text(v)->name), STABLE_WIDTH);
 
@@ -344,14 +393,14 @@ static void format_verdicts(char *out, size_t size, const struct counts *c,
 	fclose(list);
 }
 
-int text_interval(FILE *out, uint64_t until, const struct capture_counts *added,
-		  const struct tally *tally)
+int text_interval(FILE *out, unsigned int columns, uint64_t until,
+		  const struct capture_counts *added, const struct tally *tally)
 {
 	char verdicts[ROW_SIZE] = "";
 	int column, lines = 1;
 
 	format_verdicts(verdicts, sizeof(verdicts), &added->counts, tally);
-	column = text_row_begin(out, until, added) + fprintf(out, "  ");
+	column = text_row_begin(out, columns, until, added) + fprintf(out, "  ");
 	if (!fit_beside(column, verdicts, terminal_width(out))) {
 		column = fprintf(out, "\n%*s", WORDS_INDENT, "") - 1;
 		lines++;

@@ -37,19 +37,37 @@ void text_withheld(FILE *out, uint64_t until, enum verdict verdict, uint64_t n,
 /* The fields of the list, two blanks or more between them; "-" is unknown. */
 void text_fields(FILE *out, const struct field_list *list, const struct record *r);
 
-/* The column heads of text_interval(). */
-void text_interval_head(FILE *out);
+/* The numbers of a row, in their order. */
+enum row_column {
+	ROW_DEATHS,
+	ROW_ORDERLY,
+	ROW_UNHEALTHY,
+	ROW_INCIDENTS,
+	ROW_RETRANS,
+	ROW_RESETS_SENT,
+	ROW_RESETS_RECEIVED,
+	ROW_LOST,
+	ROW_COLUMNS,
+};
+
+#define ROW_ALL ((1u << ROW_COLUMNS) - 1)
+
+/* Those in which something was counted, as a set: 1 << enum row_column; and that of the deaths. */
+unsigned int text_interval_columns(const struct capture_counts *added);
+
+/* The heads of these columns, for text_interval(). */
+void text_interval_head(FILE *out, unsigned int columns);
 
 /*
- * One row: what was added in an interval until then (CLOCK_MONOTONIC, ns), then each verdict that
- * occurred: "name=count", and, if any process is known, " by " and those that had most of it:
- * "nginx[812]:18,php-fpm[9]:1,others:1". No name has a blank, '=', ',' or '[' in it. Returns how
- * many lines of the terminal it takes.
+ * One row: of what was added in an interval until then (CLOCK_MONOTONIC, ns) these columns, then
+ * each verdict that occurred: "name=count", and, if any process is known, " by " and those that had
+ * most of it: "nginx[812]:18,php-fpm[9]:1,others:1". No name has a blank, '=', ',' or '[' in it.
+ * Returns how many lines of the terminal it takes.
  */
-int text_interval(FILE *out, uint64_t until, const struct capture_counts *added,
-		  const struct tally *tally);
+int text_interval(FILE *out, unsigned int columns, uint64_t until,
+		  const struct capture_counts *added, const struct tally *tally);
 
-/* For scripts: each verdict is a column, always, in the order of the table. */
+/* For scripts: all columns, and each verdict is one, always, in the order of the table. */
 void text_stable_head(FILE *out);
 void text_stable_row(FILE *out, uint64_t until, const struct capture_counts *added);
 

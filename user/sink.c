@@ -3,6 +3,14 @@
 
 #include "metrics.h"
 #include "render_text.h"
+#include "screen.h"
+
+static int open_top(struct sink *sink)
+{
+	sink->ops = &top_sink;
+	sink->top = top_new();
+	return sink->top ? 0 : -1;
+}
 
 int sink_open(struct sink *sink, const struct options *options, FILE *out)
 {
@@ -13,6 +21,8 @@ int sink_open(struct sink *sink, const struct options *options, FILE *out)
 	};
 
 	*sink = (struct sink){ .ops = all[options->format], .options = options, .out = out };
+	if (options->command == COMMAND_TOP)
+		return open_top(sink);
 	if (options->format != FORMAT_OPENMETRICS)
 		return 0;
 	sink->metrics = metrics_new();
@@ -21,6 +31,8 @@ int sink_open(struct sink *sink, const struct options *options, FILE *out)
 
 void sink_close(struct sink *sink)
 {
+	screen_close();
+	top_free(sink->top);
 	metrics_free(sink->metrics);
 }
 

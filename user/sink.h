@@ -14,6 +14,7 @@
 #include "rows.h"
 #include "story_choice.h"
 #include "tally.h"
+#include "top.h"
 
 /* What was counted in all. */
 struct summary {
@@ -38,7 +39,9 @@ struct sink {
 	uint64_t since; /* when the watch began, CLOCK_MONOTONIC, ns; 0: not known */
 	struct story_choice stories;
 	int lines;               /* that it has shown since the last head; 0: none yet */
+	unsigned int columns;    /* of its rows, as text: text_interval_columns() */
 	struct metrics *metrics; /* of OpenMetrics; else NULL */
+	struct top *top;         /* of top_sink; else NULL */
 };
 
 /* Each writes whole lines, and leaves it to the caller to flush and to look for errors. */
@@ -49,11 +52,18 @@ struct sink_ops {
 	void (*row)(struct sink *sink, const struct row *row);
 	void (*withheld)(struct sink *sink, const struct withheld *withheld);
 	void (*summary)(struct sink *sink, const struct summary *summary);
+	/*
+	 * Somebody works with it: keys wait on stdin, or the terminal has another size. Returns
+	 * false if the watch is to end. Such a sink gets records as well as rows. Of the others it
+	 * is NULL.
+	 */
+	bool (*input)(struct sink *sink);
 };
 
 extern const struct sink_ops text_sink;        /* its summary goes to stderr */
 extern const struct sink_ops json_sink;        /* record.schema.json */
 extern const struct sink_ops openmetrics_sink; /* likewise, as text */
+extern const struct sink_ops top_sink;         /* the screen of `tcpwhy top` */
 
 /* The summary of those whose own format has none. */
 void sink_summary_to_stderr(struct sink *sink, const struct summary *summary);

@@ -31,21 +31,26 @@ static void show_record(struct sink *sink, const struct record *r)
 	show_story(sink, r);
 }
 
-/* On a terminal before what would not be on one screen with the last one; elsewhere once. */
-static bool head_is_due(const struct sink *sink)
+/* Also where there is a column more; on a terminal before what would not be on one screen with the
+ * last one. */
+static bool head_is_due(const struct sink *sink, unsigned int columns)
 {
 	int height = terminal_height(sink->out);
 
-	return !sink->lines || (height && sink->lines + 1 >= height);
+	return !sink->lines || columns != sink->columns || (height && sink->lines + 1 >= height);
 }
 
+/* Columns come as something is counted in them, and stay. */
 static void show_row(struct sink *sink, const struct row *row)
 {
-	if (head_is_due(sink)) {
-		text_interval_head(sink->out);
+	unsigned int columns = sink->columns | text_interval_columns(row->added);
+
+	if (head_is_due(sink, columns)) {
+		text_interval_head(sink->out, columns);
 		sink->lines = 1;
 	}
-	sink->lines += text_interval(sink->out, row->until, row->added, row->tally);
+	sink->columns = columns;
+	sink->lines += text_interval(sink->out, columns, row->until, row->added, row->tally);
 }
 
 static void show_stable_row(struct sink *sink, const struct row *row)

@@ -120,7 +120,7 @@ static void show_evidence(void *ctx, const struct evidence *e, const struct evid
 		rows_record(w->metric_rows, &r);
 	if (w->rows)
 		rows_record(w->rows, &r);
-	else
+	if (!w->rows || w->sink.ops->input)
 		w->sink.ops->record(&w->sink, &r);
 }
 
@@ -327,6 +327,13 @@ static void process_ended(struct watch *w, int pidfd)
 		w->ended = true;
 }
 
+/* Keys, or another size of the terminal. */
+static void take_input(struct watch *w)
+{
+	if (!w->sink.ops->input(&w->sink))
+		w->ended = true;
+}
+
 /* A command ends the watch itself. Ctrl-C reaches it from the terminal; what was sent to us does
  * not. */
 static void take_signal(struct watch *w)
@@ -335,7 +342,9 @@ static void take_signal(struct watch *w)
 
 	if (read(w->signals, &info, sizeof(info)) != sizeof(info))
 		return;
-	if (!w->child.pid)
+	if (info.ssi_signo == SIGWINCH)
+		take_input(w);
+	else if (!w->child.pid)
 		w->ended = true;
 	else if (info.ssi_code <= 0) /* SI_USER, SI_QUEUE, ... */
 		kill(w->child.pid, info.ssi_signo);
@@ -354,6 +363,14 @@ static void rest(const struct watch *w)
 		nanosleep(&left, NULL);
 }
 
+static void take_keys(struct watch *w, uint32_t events)
+{
+	if (events & (EPOLLHUP | EPOLLERR))
+		w->reader_gone = true;
+	else
+		take_input(w);
+}
+
 static void wait_for_something(struct watch *w)
 {
 	struct epoll_event events[4];
@@ -364,6 +381,8 @@ static void wait_for_something(struct watch *w)
 	for (int i = 0; i < n; i++) {
 		if (events[i].data.fd == w->signals)
 			take_signal(w);
+		else if (w->sink.ops->input && events[i].data.fd == STDIN_FILENO)
+			take_keys(w, events[i].events);
 		else if (events[i].data.fd == fileno(w->out))
 			w->reader_gone = true;
 		else if (events[i].data.fd != capture_fd(w->capture))
@@ -426,7 +445,8 @@ static void watch_fd(struct watch *w, int fd, uint32_t events)
 		epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-static int open_signals(void)
+/* SIGWINCH matters to who draws on the terminal. */
+static int open_signals(bool draws)
 {
 	sigset_t set;
 
@@ -435,6 +455,8 @@ static int open_signals(void)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
+	if (draws)
+		sigaddset(&set, SIGWINCH);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
@@ -520,7 +542,7 @@ static int open_watch(struct watch *w, struct failure *why)
 
 	if (choose_output(w, why) || (o->cmd && start_command(w, why)))
 		return -1;
-	w->signals = open_signals();
+	w->signals = open_signals(o->command == COMMAND_TOP);
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
 	w->settle = settle_new(show_evidence, find_holders, w);
 	w->tally = tally_new();
@@ -540,6 +562,8 @@ static int open_watch(struct watch *w, struct failure *why)
 	watch_fd(w, w->signals, EPOLLIN);
 	watch_fd(w, capture_fd(w->capture), EPOLLIN);
 	watch_fd(w, fileno(w->out), 0); /* EPOLLERR: nobody reads any more */
+	if (w->sink.ops->input)
+		watch_fd(w, STDIN_FILENO, EPOLLIN);
 	return 0;
 }
 

@@ -102,7 +102,7 @@ static void row_has_its_columns(const struct record *r)
 	added.counts.verdict[r->verdict] = 7;
 	tally_add(tally, r->verdict, &r->e->owner, 3);
 	begin(&t);
-	text_interval(t.out, r->e->time_ns, &added, tally);
+	text_interval(t.out, ROW_ALL, r->e->time_ns, &added, tally);
 	end(&t);
 	line_is_whole(&t);
 	for (word = strtok_r(t.bytes, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest))

@@ -1024,7 +1024,7 @@ static void expect_row(const struct capture_counts *added, const struct tally *t
 	FILE *out = fmemopen(text, sizeof(text), "w");
 
 	assert_non_null(out);
-	text_interval(out, 0, added, tally);
+	text_interval(out, ROW_ALL, 0, added, tally);
 	fclose(out);
 	text[strcspn(text, "\n")] = '\0';
 	for (int column = 0; column < 9; column++) {
@@ -1114,7 +1114,7 @@ static void longest_row_is_whole(void **state)
 		for (uint32_t pid = UINT32_MAX; pid > UINT32_MAX - 3; pid--)
 			add_share(tally, v, longest, pid, UINT64_MAX / 256);
 	}
-	text_interval(out, 0, &added, tally);
+	text_interval(out, ROW_ALL, 0, &added, tally);
 	fclose(out);
 	for (int v = 0; v < VERDICT_COUNT; v++)
 		n += verdict_text(v)->group != GROUP_ORDERLY;
@@ -1124,6 +1124,30 @@ static void longest_row_is_whole(void **state)
 	expect_number(text[size - 1], '\n');
 	free(text);
 	tally_free(tally);
+}
+
+/* A column is there if something was counted in it; that of the deaths always. */
+static void rows_have_the_columns_that_matter(void **state)
+{
+	struct capture_counts nothing = {}, added = { .missed = 7 };
+	struct tally *tally = tally_new();
+	char text[1024];
+	FILE *out = fmemopen(text, sizeof(text), "w");
+
+	(void)state;
+	assert_non_null(out);
+	added.counts.verdict[VERDICT_refused] = 20;
+	text_interval_head(out, text_interval_columns(&nothing));
+	text_interval_head(out, text_interval_columns(&added));
+	text_interval(out, text_interval_columns(&added), 0, &added, tally);
+	text_interval_head(out, ROW_ALL);
+	fclose(out);
+	tally_free(tally);
+	expect_part(text, "time       deaths  by verdict\n"
+			  "time       deaths unhealthy   lost  by verdict\n");
+	expect_part(text, "       20        20      7  refused=20\n");
+	expect_part(text, "time       deaths  orderly unhealthy incidents  retrans rst-sent "
+			  "rst-recv   lost  by verdict\n");
 }
 
 /* ---- what the words must not claim ----------------------------------------------------------- */
@@ -1272,6 +1296,7 @@ int main(void)
 		cmocka_unit_test(row_names_no_more_than_were_counted),
 		cmocka_unit_test(hostile_name_stays_an_item_of_its_row),
 		cmocka_unit_test(longest_row_is_whole),
+		cmocka_unit_test(rows_have_the_columns_that_matter),
 		cmocka_unit_test(words_do_not_count_an_orphans_fin),
 		cmocka_unit_test(words_do_not_count_an_unsent_fin),
 		cmocka_unit_test(words_tell_no_silence_before_the_first_answer),
