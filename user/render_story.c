@@ -23,7 +23,7 @@ static uint64_t first_time(const struct step *steps, size_t n)
 	return 0;
 }
 
-static void text_step(FILE *out, const struct step *step, uint64_t first)
+static void text_step(FILE *out, const struct step *step, uint64_t first, int columns)
 {
 	static const char *const arrows[] = {
 		[WAY_NONE] = "  ", [WAY_OUT] = "->", [WAY_IN] = "<-"
@@ -40,7 +40,7 @@ static void text_step(FILE *out, const struct step *step, uint64_t first)
 	column = fprintf(out, "%*s %s", TIME_WIDTH, when, arrows[step->way]);
 	if (*what || *words)
 		column += fprintf(out, *words ? " %-*s " : " %*s", *words ? WHAT_WIDTH : 0, what);
-	terminal_wrap(out, words, column, WORDS_AT);
+	terminal_wrap_to(out, words, column, WORDS_AT, columns);
 	fputc('\n', out);
 }
 
@@ -50,7 +50,7 @@ static bool says_more(const struct step *steps, size_t n)
 	return n > 1 || steps[0].kind != STEP_END;
 }
 
-void text_timeline(FILE *out, const struct record *r, uint64_t since)
+void text_timeline(FILE *out, const struct record *r, uint64_t since, int columns)
 {
 	struct step steps[TIMELINE_MAX];
 	size_t n = timeline(steps, r->e, r->other, since);
@@ -58,25 +58,25 @@ void text_timeline(FILE *out, const struct record *r, uint64_t since)
 	if (!says_more(steps, n))
 		return;
 	for (size_t i = 0; i < n; i++)
-		text_step(out, &steps[i], first_time(steps, n));
+		text_step(out, &steps[i], first_time(steps, n), columns);
 }
 
-static void text_fix_line(FILE *out, const char *words)
+static void text_fix_line(FILE *out, const char *words, int columns)
 {
 	int column = fprintf(out, "%*sfix: ", FIX_INDENT, "");
 
-	terminal_wrap(out, words, column, column);
+	terminal_wrap_to(out, words, column, column, columns);
 	fputc('\n', out);
 }
 
-void text_fix(FILE *out, const struct record *r)
+void text_fix(FILE *out, const struct record *r, int columns)
 {
 	const char *remedy = verdict_text(r->verdict)->remedy;
 	struct advice advice[ADVICE_MAX];
 	size_t n = advise(advice, r->e, r->verdict, r->other);
 
 	for (size_t i = 0; i < n; i++)
-		text_fix_line(out, advice[i].text);
+		text_fix_line(out, advice[i].text, columns);
 	if (!n && *remedy)
-		text_fix_line(out, remedy);
+		text_fix_line(out, remedy, columns);
 }

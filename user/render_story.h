@@ -11,11 +11,11 @@
 /*
  * A line for each step: seconds since the first one whose time is known, an arrow for what was sent
  * or received, what that was, and words. since: when the watch began, CLOCK_MONOTONIC in ns; 0:
- * not known.
+ * not known. Lines are wrapped at so many columns; 0: not.
  */
-void text_timeline(FILE *out, const struct record *r, uint64_t since);
+void text_timeline(FILE *out, const struct record *r, uint64_t since, int columns);
 
 /* "fix: " and the advice for it, or else the verdict's remedy; nothing if there is none. */
-void text_fix(FILE *out, const struct record *r);
+void text_fix(FILE *out, const struct record *r, int columns);
 
 #endif

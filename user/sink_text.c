@@ -16,9 +16,9 @@ static void show_story(struct sink *sink, const struct record *r)
 	enum story_kind kind = story_choose(&sink->stories, sink->options->story, sink->out, r);
 
 	if (kind == STORY_FULL)
-		text_timeline(sink->out, r, sink->since);
+		text_timeline(sink->out, r, sink->since, terminal_width(sink->out));
 	if (kind != STORY_NONE)
-		text_fix(sink->out, r);
+		text_fix(sink->out, r, terminal_width(sink->out));
 }
 
 static void show_record(struct sink *sink, const struct record *r)

@@ -14,6 +14,7 @@ static void start(struct sink *sink)
 {
 	bool colors = terminal_has_colors(sink->out);
 
+	sink->top->since = sink->since;
 	terminal_set_colors(COLOR_NEVER);
 	if (screen_open(colors))
 		raise(SIGTERM); /* it was there a moment ago: ends with the summary */

@@ -61,6 +61,7 @@ struct top {
 	char typed[TOP_FILTER];  /* a filter that is being typed */
 	bool typing;
 	uint64_t selected;      /* the serial of a death; 0: none */
+	uint64_t since;         /* when the watch began: CLOCK_MONOTONIC, ns */
 	struct top_death story; /* the death that is shown whole, if in_story */
 	bool in_story;
 	int scroll; /* lines of the story that are above the screen; the layout corrects it */

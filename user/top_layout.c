@@ -351,7 +351,7 @@ static int count_lines(const char *text, int columns)
 static void draw_story(struct top *t, const struct canvas *c)
 {
 	const struct box box = { 0, 0, c->rows - 1, c->columns };
-	char *text = top_story(&t->story, c->columns);
+	char *text = top_story(&t->story, t->since, c->columns);
 	const char *line = text;
 	int rows = box.rows - 1, most, len;
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "render_story.h"
 #include "render_text.h"
 #include "terminal.h"
 
@@ -62,7 +63,7 @@ static void write_field(FILE *out, const struct record *r, unsigned int field, i
 	free(text);
 }
 
-char *top_story(const struct top_death *death, int columns)
+char *top_story(const struct top_death *death, uint64_t since, int columns)
 {
 	const struct verdict_text *verdict = verdict_text(death->verdict);
 	const struct record r = {
@@ -78,9 +79,10 @@ char *top_story(const struct top_death *death, int columns)
 		return NULL;
 	write_line(out, &r, columns);
 	fputc('\n', out);
+	text_timeline(out, &r, since, columns);
+	fputc('\n', out);
 	write_paragraph(out, "meaning: ", verdict->meaning, columns);
-	if (*verdict->remedy)
-		write_paragraph(out, "fix: ", verdict->remedy, columns);
+	text_fix(out, &r, columns);
 	fprintf(out, "\n%*sevidence:\n", INDENT, "");
 	for (unsigned int i = 0; i < field_count(); i++)
 		if (!field_is_extra(i) && !is_told(field_name(i)))

@@ -7,6 +7,6 @@
 
 /* Its line, what it means, what to do about it, and all that is known; wrapped to the columns.
  * Lines end in '\n'. The caller frees it. NULL: out of memory. */
-char *top_story(const struct top_death *death, int columns);
+char *top_story(const struct top_death *death, uint64_t since, int columns);
 
 #endif

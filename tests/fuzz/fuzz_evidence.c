@@ -60,8 +60,8 @@ static void story_is_of_lines(const struct record *r)
 	struct text t;
 
 	begin(&t);
-	text_timeline(t.out, r, r->e->time_ns / 2);
-	text_fix(t.out, r);
+	text_timeline(t.out, r, r->e->time_ns / 2, 80);
+	text_fix(t.out, r, 80);
 	end(&t);
 	must(!t.size || t.bytes[t.size - 1] == '\n');
 	for (line = strtok_r(t.bytes, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))

@@ -34,7 +34,7 @@ static void expect_story_at(const struct evidence *e, const struct evidence *oth
 	FILE *out = fmemopen(text, sizeof(text), "w");
 
 	assert_non_null(out);
-	text_timeline(out, &r, since);
+	text_timeline(out, &r, since, 0);
 	fclose(out);
 	expect_text_at(text, expected, file, line);
 }
