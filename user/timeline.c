@@ -444,10 +444,10 @@ size_t timeline(struct step steps[TIMELINE_MAX], const struct evidence *e,
 		const struct evidence *other, __u64 since)
 {
 	struct step others[ONE_END_MAX];
-	size_t n = steps_of(steps, e);
+	size_t n = steps_of(steps, e), m = other ? steps_of(others, other) : 0;
 
-	if (other)
-		n = join(steps, n, others, steps_of(others, other), e);
+	if (m)
+		n = join(steps, n, others, m, e);
 	date_birth(steps, n, since);
 	sort(steps, n);
 	straighten(steps, n);

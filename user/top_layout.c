@@ -211,9 +211,11 @@ static void draw_entry(const struct top *t, const struct canvas *c, const struct
 static void draw_others(const struct top *t, const struct canvas *c, const struct box *b,
 			const struct worst *w, const struct worst_entry *const *rest, size_t n)
 {
-	struct worst_count sum = *t->filter ? (struct worst_count){} : w->others;
+	struct worst_count sum = {};
 	char rate[RATE_SIZE];
 
+	if (!*t->filter)
+		sum = w->others;
 	for (size_t i = 0; i < n; i++) {
 		sum.last += rest[i]->count.last;
 		sum.total += rest[i]->count.total;
