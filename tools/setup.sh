@@ -8,13 +8,13 @@
 
 set -eu
 
-build='gcc make clang llvm libbpf-dev libelf-dev libjson-c-dev libmicrohttpd-dev libncurses-dev zlib1g-dev libc6-dev bpftool
+build='gcc make clang llvm libbpf-dev libelf-dev libjson-c-dev libmicrohttpd-dev libncurses-dev libseccomp-dev zlib1g-dev libc6-dev bpftool
 ncurses-bin pkg-config'
 install='scdoc xz-utils'
 deb='debhelper faketime lintian'
 demo='iproute2 nftables python3'
 test='bats bats-assert bats-support libcmocka-dev iproute2 jq nftables procps util-linux python3 python3-jsonschema python3-prometheus-client redis-server
-prometheus python3-yaml strace tmux shellcheck clang-format codespell cppcheck zsh fish'
+prometheus python3-yaml libcap2-bin strace tmux shellcheck clang-format codespell cppcheck zsh fish'
 real='bats bats-assert bats-support curl default-jdk-headless golang-github-go-sql-driver-mysql-dev golang-go haproxy hping3 iproute2
 mariadb-client mariadb-server nftables nginx-light nodejs procps prometheus python3 redis-server redis-tools util-linux'
 bench='iproute2 python3 libbpf-tools bpftrace bpfcc-tools util-linux coreutils' # coreutils: stdbuf

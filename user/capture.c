@@ -118,6 +118,11 @@ void capture_close(struct capture *c)
 	free(c);
 }
 
+bool capture_reads_proc(const struct capture *c)
+{
+	return !has_iterators(c);
+}
+
 int capture_fd(const struct capture *c)
 {
 	return ring_buffer__epoll_fd(c->ring);

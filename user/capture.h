@@ -54,6 +54,9 @@ void capture_set_verbose(bool verbose);
 int capture_try(const struct kernel *k, const struct capture_settings *settings, bool attach,
 		struct failure *why);
 
+/* Does it look into /proc for who holds a socket, as there are no iterators? */
+bool capture_reads_proc(const struct capture *capture);
+
 /* Becomes readable when there are records; for epoll. */
 int capture_fd(const struct capture *capture);
 

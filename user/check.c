@@ -164,6 +164,9 @@ int check(const struct options *options, struct failure *why)
 	int err = 0;
 
 	check_collect(&c, options);
+	if (privileges_drop(&c.kept, 0, why))
+		return -1;
+	privileges_filter(&c.kept, 0, 0);
 	if (options->format == FORMAT_JSON)
 		err = check_json(stdout, &c);
 	else

@@ -16,6 +16,7 @@
 #include "kernel.h"
 #include "ladder.h"
 #include "options.h"
+#include "privileges.h"
 
 /* Which BPF programs the kernel is asked to take: they depend on the options. */
 enum trial_kind {
@@ -42,6 +43,7 @@ struct check {
 	struct utsname system;
 	uid_t uid; /* effective */
 	struct privilege privileges[PRIVILEGES];
+	struct kept kept; /* of them, while it watches */
 	struct need_state needs[NEED_COUNT];
 	struct kernel kernel;
 	uint32_t without; /* features that were masked: --without */
@@ -52,7 +54,7 @@ struct check {
 	struct failure unseen; /* else why not */
 };
 
-/* Tries everything; takes a second or so, several where all is slow. */
+/* Tries everything; takes a second or so, several where all is slow. Fills all but `kept`. */
 void check_collect(struct check *c, const struct options *options);
 
 /* Why tcpwhy does not work here: what it would say itself; NULL if it works. */

@@ -73,6 +73,7 @@ static struct json_object *btf_json(const struct kernel *k)
 static struct json_object *privileges_json(const struct check *c)
 {
 	struct json_object *o = json_object_new_object(), *list = json_object_new_array();
+	struct json_object *kept = json_object_new_array();
 
 	for (int i = 0; i < PRIVILEGES; i++) {
 		struct json_object *one = json_object_new_object();
@@ -85,6 +86,12 @@ static struct json_object *privileges_json(const struct check *c)
 	}
 	add(o, "effective_uid", json_object_new_int64(c->uid));
 	add(o, "capabilities", list);
+	for (int i = 0; i < 64; i++)
+		if (c->kept.capabilities >> i & 1)
+			json_object_array_add(kept, string(capability_name(i)));
+	add(o, "kept", kept);
+	add(o, "no_new_privs", json_object_new_boolean(true));
+	add(o, "filtered", json_object_new_boolean(!c->kept.unfiltered));
 	return o;
 }
 

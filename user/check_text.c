@@ -102,6 +102,8 @@ static void text_kernel(FILE *out, const struct check *c)
 
 static void text_privileges(FILE *out, const struct check *c)
 {
+	char kept[KEPT_SIZE];
+
 	heading(out, "privileges");
 	line(out, "effective user", "%u", (unsigned int)c->uid);
 	for (int i = 0; i < PRIVILEGES; i++) {
@@ -110,6 +112,8 @@ static void text_privileges(FILE *out, const struct check *c)
 		line(out, p->name, "%s, %s: %s", p->present ? "present" : "missing",
 		     p->needed ? "needed" : "optional", p->use);
 	}
+	kept_format(kept, &c->kept);
+	line(out, "kept to the end", "%s", kept);
 }
 
 static void text_programs(FILE *out, const struct check *c)

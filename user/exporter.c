@@ -225,17 +225,19 @@ struct exporter *exporter_open(const struct listen_address *at, struct failure *
 		e->connections[i].fd = -1;
 	publish_nothing(e);
 	e->listener = open_listener(at);
-	if (e->listener < 0)
-		failed(why, EXIT_FAILED, "cannot serve metrics at %s: %s", at->text,
-		       strerror(errno));
-	else
-		e->daemon = start_daemon(e);
-	if (e->listener >= 0 && !e->daemon)
-		failed(why, EXIT_FAILED, "cannot serve metrics: libmicrohttpd does not start");
-	if (e->daemon)
+	if (e->listener >= 0)
 		return e;
+	failed(why, EXIT_FAILED, "cannot serve metrics at %s: %s", at->text, strerror(errno));
 	exporter_close(e);
 	return NULL;
+}
+
+int exporter_start(struct exporter *e, struct failure *why)
+{
+	e->daemon = start_daemon(e);
+	if (e->daemon)
+		return 0;
+	return failed(why, EXIT_FAILED, "cannot serve metrics: libmicrohttpd does not start");
 }
 
 void exporter_close(struct exporter *e)

@@ -23,8 +23,14 @@ int listen_address_parse(struct listen_address *at, const char *text, struct fai
 
 struct exporter;
 
-/* Signals must be blocked, as its thread is not to take them. NULL and *why if it cannot be had. */
+/* Takes the address; nobody is answered yet. NULL and *why if it cannot be had. */
 struct exporter *exporter_open(const struct listen_address *at, struct failure *why);
+
+/*
+ * Answers, in a thread which has the privileges of the caller. Signals must be blocked, as it is
+ * not to take them. 0, or -1 and *why.
+ */
+int exporter_start(struct exporter *exporter, struct failure *why);
 void exporter_close(struct exporter *exporter);
 
 /*

@@ -18,6 +18,7 @@
 #include <bpf/libbpf.h>
 
 #include "kernel_btf.h"
+#include "privileges.h"
 
 #define BIT(feature) (UINT32_C(1) << FEATURE_##feature)
 
@@ -60,17 +61,6 @@ static const char *release(void)
 	return uname(&name) ? "?" : name.release;
 }
 
-/* Effective capabilities, as a bit mask; 0 if they cannot be read. */
-static uint64_t capabilities(void)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = {};
-
-	if (syscall(SYS_capget, &header, data))
-		return 0;
-	return (uint64_t)data[1].effective << 32 | data[0].effective;
-}
-
 static bool have(uint64_t mask, int capability)
 {
 	return mask >> capability & 1;
@@ -78,7 +68,7 @@ static bool have(uint64_t mask, int capability)
 
 bool kernel_is_admin(void)
 {
-	return have(capabilities(), CAP_SYS_ADMIN);
+	return have(privileges_effective(), CAP_SYS_ADMIN);
 }
 
 void kernel_privileges(struct privilege privileges[PRIVILEGES])
@@ -98,7 +88,7 @@ void kernel_privileges(struct privilege privileges[PRIVILEGES])
 		{ CAP_SYSLOG, false, "CAP_SYSLOG",
 		  "for addresses of functions, where kernel.kptr_restrict hides them" },
 	};
-	uint64_t caps = capabilities();
+	uint64_t caps = privileges_effective();
 
 	for (int i = 0; i < PRIVILEGES; i++) {
 		privileges[i].name = known[i].name;
@@ -111,7 +101,7 @@ void kernel_privileges(struct privilege privileges[PRIVILEGES])
 /* Kernels before 5.8 have neither CAP_BPF nor CAP_PERFMON; CAP_SYS_ADMIN stands for both. */
 static int check_privileges(struct failure *why)
 {
-	uint64_t caps = capabilities();
+	uint64_t caps = privileges_effective();
 	char self[PATH_MAX] = "tcpwhy";
 	ssize_t n;
 

@@ -19,6 +19,7 @@
 #include "exporter.h"
 #include "limit.h"
 #include "metrics.h"
+#include "privileges.h"
 #include "rows.h"
 #include "settle.h"
 #include "sink.h"
@@ -506,7 +507,6 @@ static int start_command(struct watch *w, struct failure *why)
 	return 0;
 }
 
-/* After the signals are blocked. */
 static int open_exporter(struct watch *w, struct failure *why)
 {
 	w->metric_rows = rows_new(publish_row, w);
@@ -525,6 +525,25 @@ static uint32_t records_per_slice(const struct options *o)
 	if (o->interval_ns || o->limit < RECORDS_PER_SLICE / 2)
 		return RECORDS_PER_SLICE;
 	return o->limit < UINT32_MAX / 2 ? 2 * o->limit : 0;
+}
+
+/* What is opened or attached later than this must be allowed for in enum later. */
+static int give_up_privileges(const struct watch *w, struct failure *why)
+{
+	const uint32_t later = (capture_reads_proc(w->capture) ? LATER_PROC : 0) |
+			       (w->child.pid ? LATER_COMMAND : 0) |
+			       (w->exporter ? LATER_SERVE : 0) |
+			       (w->options->command == COMMAND_TOP ? LATER_DRAW : 0);
+	char text[KEPT_SIZE];
+	struct kept kept;
+
+	if (privileges_drop(&kept, later, why) || (w->exporter && exporter_start(w->exporter, why)))
+		return -1;
+	privileges_filter(&kept, later, w->child.pid);
+	kept_format(text, &kept);
+	if (w->options->verbose)
+		fprintf(stderr, "tcpwhy: keeps to the end: %s\n", text);
+	return 0;
 }
 
 static int open_watch(struct watch *w, struct failure *why)
@@ -557,7 +576,7 @@ static int open_watch(struct watch *w, struct failure *why)
 	if (watch_processes(w, why) || (o->listen.size && open_exporter(w, why)))
 		return -1;
 	w->capture = capture_open(&settings, &sink, why);
-	if (!w->capture)
+	if (!w->capture || give_up_privileges(w, why))
 		return -1;
 	watch_fd(w, w->signals, EPOLLIN);
 	watch_fd(w, capture_fd(w->capture), EPOLLIN);
