@@ -169,7 +169,8 @@ static const struct argp_option described[] = {
 	{ "completions", KEY_COMPLETIONS, "SHELL", 0,
 	  "Print completions for bash, zsh or fish, to be sourced, and exit", 6 },
 	{ "verbose", 'v', 0, 0,
-	  "libbpf's messages, and more figures in the summary; with check: every verdict and "
+	  "libbpf's messages, the privileges that are kept, and more figures in the summary; with "
+	  "check: every verdict and "
 	  "sysctl",
 	  6 },
 	{ 0, 0, 0, 0, "Of check:", 7 },
