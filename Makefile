@@ -150,6 +150,10 @@ test-soak: setup-test ## SOAK_MINUTES=30 of deaths, with the books and the memor
 	$(Q)$(MAKE) --no-print-directory tcpwhy $(BENCH_PROGRAMS)
 	$(Q)tests/run.sh tests/soak/soak.bats
 
+test-faults: setup-test ## what goes wrong around it: stopped, killed, out of memory, of disk, of CPUs; PIDs that come again; many at once
+	$(Q)$(MAKE) --no-print-directory tcpwhy
+	$(Q)tests/run.sh faults
+
 test-real: setup-real ## haproxy, MariaDB, nginx, redis, Go, curl, Java, Node
 	$(Q)$(MAKE) --no-print-directory tcpwhy
 	$(Q)tests/run.sh real

@@ -144,6 +144,8 @@ static __noinline void learn_closer(struct closer *closer, __u64 sock_id, __u64 
 	barrier();
 	p->owner = owner;
 	p->css_set = css_set;
+	p->started = BPF_CORE_READ((const struct task_struct *)bpf_get_current_task(), group_leader,
+				   start_time);
 }
 
 static __always_inline void closer_is_current(struct closer *closer, __u64 sock_id)

@@ -245,6 +245,7 @@ static inline __u32 closer_number(__u32 ring, __u32 per_ring, __u32 n)
 
 struct closing_process {
 	__u64 css_set; /* of its cgroups, when it was learnt: task->cgroups */
+	__u64 started; /* CLOCK_MONOTONIC, ns: what closed before then was another with its PID */
 	struct owner owner;
 };
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Runs the quick tests, in the order of the layers, and sums up: "N passed, N failed, N skipped".
-# Arguments choose among: unit e2e (without any, these two), slow, and real; or are bats files, also without their
+# Arguments choose among: unit e2e (without any, these two), slow, faults, and real; or are bats files, also without their
 # directory. With -f, only those tests of bats files whose names match. With SHELL_ON_FAILURE=1 in the environment, a test
 # that fails gives a shell in its network namespace. TEST_BUILD is where the tested programs are, if not in build. Exit status 0 only if nothing failed.
 #
@@ -74,6 +74,10 @@ e2e() {
 
 slow() {
 	run_bats tests/slow/*.bats
+}
+
+faults() {
+	run_bats tests/faults/*.bats
 }
 
 real() {

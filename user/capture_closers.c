@@ -27,19 +27,34 @@ void close_closers(struct capture *c)
 		munmap(c->closer_table, CLOSER_TABLE_SIZE);
 }
 
+static uint64_t tick_ns(const struct capture *c)
+{
+	return c->skel->rodata->tick_us * UINT64_C(1000);
+}
+
 static uint32_t jiffies_to_ms(const struct capture *c, uint32_t jiffies)
 {
 	return (uint64_t)jiffies * c->skel->rodata->tick_us / 1000;
 }
 
-/* If another process has taken its slot, it has only its number. */
-static void owner_of_closer(const struct capture *c, struct owner *o, const struct closer *closer)
+/* When it closed, CLOCK_MONOTONIC in ns, to a tick. */
+static uint64_t closed_at(const struct capture *c, const struct evidence *e,
+			  const struct closer *closer)
 {
+	return e->time_ns - (e->jiffies - closer->jiffies) * tick_ns(c);
+}
+
+/* If another process has taken its slot, or its PID, it has only its number. */
+static void owner_of_closer(const struct capture *c, struct evidence *e,
+			    const struct closer *closer)
+{
+	uint64_t latest = closed_at(c, e, closer) + tick_ns(c);
+	struct owner *o = &e->owner;
 	__u32 slot = closer->pid & (CLOSING_PROCESSES - 1);
 	struct closing_process p;
 
 	if (!bpf_map_lookup_elem(bpf_map__fd(c->skel->maps.closing_processes), &slot, &p) &&
-	    p.owner.pid == closer->pid)
+	    p.owner.pid == closer->pid && p.started < latest)
 		*o = p.owner;
 	o->pid = closer->pid;
 	o->exiting = closer->exiting;
@@ -53,7 +68,7 @@ void add_closer(struct capture *c, struct evidence *e)
 
 	if (!closers_find(c->closers, e->closer_key, &closer))
 		return;
-	owner_of_closer(c, &e->owner, &closer);
+	owner_of_closer(c, e, &closer);
 	e->closed_ms = jiffies_to_ms(c, e->jiffies - closer.jiffies);
 	if (closer.silence)
 		e->fin_silence_ms = jiffies_to_ms(c, closer.silence);

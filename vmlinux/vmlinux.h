@@ -573,6 +573,7 @@ struct task_struct {
 	int exit_code;
 	pid_t tgid;
 	pid_t pid;
+	u64 start_time;
 	char comm[16];
 	struct task_struct *group_leader;
 	struct task_struct *real_parent;
