@@ -1,7 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "clock.h"
 
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
 #define NOTICED 50000 /* ns: less is no setting of the clock, but its rate being adjusted */
+
+uint64_t clock_offset_ns;
+
+/* The file is about the namespace of our children, which need not be our own. */
+static bool is_own_namespace(void)
+{
+	struct stat own, of_children;
+
+	return !stat("/proc/self/ns/time", &own) &&
+	       !stat("/proc/self/ns/time_for_children", &of_children) &&
+	       own.st_ino == of_children.st_ino;
+}
+
+void clock_find_offset(void)
+{
+	FILE *file = fopen("/proc/self/timens_offsets", "re");
+	int64_t seconds, ns;
+
+	if (!file)
+		return; /* there are no time namespaces */
+	if (fscanf(file, "monotonic %" SCNd64 " %" SCNd64, &seconds, &ns) == 2 &&
+	    is_own_namespace())
+		clock_offset_ns = seconds * 1000000000 + ns;
+	fclose(file);
+}
 
 uint64_t wall_ns(uint64_t when)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The time in nanoseconds. CLOCK_MONOTONIC is also the time of the records: bpf_ktime_get_ns(). */
+/*
+ * The time in nanoseconds. CLOCK_MONOTONIC is also the time of the records, bpf_ktime_get_ns():
+ * that of the host, also where we are in a time namespace of our own.
+ */
 #ifndef TCPWHY_CLOCK_H
 #define TCPWHY_CLOCK_H
 
@@ -14,9 +17,15 @@ static inline uint64_t clock_ns(clockid_t clock)
 	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
+/* What our time namespace adds to the host's CLOCK_MONOTONIC; 0 until it is asked for. */
+extern uint64_t clock_offset_ns;
+
+/* Before the first of the times that are compared with those of records. */
+void clock_find_offset(void);
+
 static inline uint64_t monotonic_ns(void)
 {
-	return clock_ns(CLOCK_MONOTONIC);
+	return clock_ns(CLOCK_MONOTONIC) - clock_offset_ns;
 }
 
 /* The time of day, ns since 1970, of a time by CLOCK_MONOTONIC; the same for the same time, unless

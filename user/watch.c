@@ -32,6 +32,7 @@
 #define NEVER        UINT64_MAX
 #define OUTPUT_SIZE  65536 /* bytes, for many lines at once */
 #define PUBLISH_EACH SECOND
+#define STACK_SIZE   (256 * 1024) /* several times what is used */
 
 #define RECORDS_PER_SLICE 512 /* 4000 a second and CPU of each verdict: to name whose they are */
 
@@ -636,10 +637,23 @@ static int run(struct watch *w, struct failure *why)
 	return EXIT_OK;
 }
 
+/* A stack that cannot grow, for want of memory, ends us by a signal; so it grows now. */
+static void __attribute__((noinline)) grow_stack(void)
+{
+	volatile char lowest[STACK_SIZE];
+
+	lowest[0] = 0;
+	(void)lowest[0];
+}
+
 int watch(const struct options *options, struct failure *why)
 {
 	struct watch w = { .options = options, .filter = options->filter };
-	int status = open_watch(&w, why) ? -1 : run(&w, why);
+	int status;
+
+	grow_stack();
+	clock_find_offset();
+	status = open_watch(&w, why) ? -1 : run(&w, why);
 
 	if (w.child.pid) {
 		int of_command = child_end(&w.child);
