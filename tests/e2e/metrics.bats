@@ -176,6 +176,28 @@ refused	$many" sums $URL
 	are "" sums $URL
 }
 
+# accepted : how many connections it has taken
+accepted() {
+	in_netns ss -Htnp state established "sport = $PORT" | grep -c "pid=$WATCHER,"
+}
+
+has_accepted() {
+	[ "$(accepted)" -ge "$1" ]
+}
+
+@test "no more is taken of a request than its head, of 8 KB at most, and no more than 32 connections at a time" {
+	local attacker
+	start_tcpwhy -P 7311 --listen $PORT
+	are 431 bounds $PORT head
+	are "404 True" bounds $PORT body
+	in_netns $PYTHON "$TOP/tests/e2e/metrics.py" attack $PORT slow >/dev/null 3>&- &
+	attacker=$!
+	disown
+	wait_for 10 has_accepted 32
+	assert_equal "$(accepted) accepted" "32 accepted"
+	kill -KILL $attacker
+}
+
 # attacked KIND : meanwhile nothing is lost, lines come in time, and whoever behaves is answered, sooner or later
 attacked() {
 	local attacker lines

@@ -4,6 +4,9 @@
 
     metrics.py sums SOURCE              of deaths and incidents, as "verdict<TAB>how many", over all their series
     metrics.py ask SOURCE EXPRESSION    for each sample (name, labels l, value v), those that are not None and not False
+    metrics.py bounds PORT WHAT         how much of it is taken: "head" of 9000 bytes is answered with which status; "body" of a
+                                        GB: with which status, and is less than 16 MB of it taken; "time": is who sends a byte
+                                        each 100 ms cut off within 5 seconds, and the second in which that is looked at
     metrics.py attack PORT KIND         behaves badly towards the server at 127.0.0.1:PORT, until it is killed or cut off:
                                         "silent" says nothing, "slow" a byte each 100 ms, "deaf" asks and does not read,
                                         "garbage" talks nonsense, "endless" sends headers without end; many at once
@@ -82,6 +85,47 @@ def ask(samples, expression):
     return "\n".join(sorted(str(answer) for answer in answers if answer is not None and answer is not False))
 
 
+def answered(port, what, more=b""):
+    """The status of the answer to what, and how many bytes of more, which is sent without end, went before it."""
+    sent = 0
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+        sock.sendall(what)
+        sock.settimeout(0.2 if more else 10)
+        answer = b""
+        while not answer and sent < 1 << 30:
+            try:
+                sent += sock.send(more) if more else 0
+            except OSError:
+                more = b""
+            try:
+                answer = sock.recv(64, socket.MSG_DONTWAIT if more else 0)
+            except BlockingIOError:
+                pass
+        return answer.split(b" ")[1].decode(), sent
+
+
+def lasts(port):
+    """How many seconds a connection lasts that is never idle, and never asks."""
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", port)) as sock:
+        try:
+            while time.monotonic() < began + 30:
+                sock.send(b"G")
+                time.sleep(0.1)
+        except OSError:
+            pass
+    return time.monotonic() - began
+
+
+def bounds(port, what):
+    if what == "head":
+        return answered(port, b"GET /metrics HTTP/1.1\r\nX: " + b"y" * 9000 + b"\r\n\r\n")[0]
+    if what == "body":
+        status, sent = answered(port, b"POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n", b"x" * 65536)
+        return f"{status} {sent < 16 << 20}"
+    return lasts(port) < 5 + 1 + 0.5
+
+
 def attack(port, kind):
     def connect():
         sock = socket.socket()
@@ -118,9 +162,12 @@ def attack(port, kind):
 
 
 def main():
-    if len(sys.argv) < 3 or sys.argv[1] not in ("sums", "ask", "attack"):
+    if len(sys.argv) < 3 or sys.argv[1] not in ("sums", "ask", "bounds", "attack"):
         print(__doc__.split("\n\n")[1], file=sys.stderr)
         return 2
+    if sys.argv[1] == "bounds":
+        print(bounds(int(sys.argv[2]), sys.argv[3]))
+        return 0
     if sys.argv[1] == "attack":
         attack(int(sys.argv[2]), sys.argv[3])
     try:

@@ -247,6 +247,16 @@ unread-data	$many"
 	assert_output true
 }
 
+# ---- over HTTP -----------------------------------------------------------------------------------
+
+@test "who sends a byte now and then is cut off in time" {
+	printf '#!/bin/sh\nexec nsenter --net=/run/netns/%s "%s" "$@"\n' "$NETNS" "$TCPWHY" >"$BATS_TEST_TMPDIR/tcpwhy-in-netns"
+	chmod 755 "$BATS_TEST_TMPDIR/tcpwhy-in-netns"
+	TCPWHY=$BATS_TEST_TMPDIR/tcpwhy-in-netns start_tcpwhy -P $PORT --listen 9436
+	run in_netns $PYTHON "$TOP/tests/e2e/metrics.py" bounds 9436 time
+	assert_output True
+}
+
 # ---- several of it -------------------------------------------------------------------------------
 
 @test "ten instances side by side count the same" {
