@@ -83,8 +83,8 @@ static const int to_serve[] = {
 };
 
 static const int to_draw[] = {
-	SCMP_SYS(getpgrp),
-	SCMP_SYS(getpgid),
+	SCMP_SYS(getpgrp), SCMP_SYS(getpgid),                         /* is it in the foreground? */
+	SCMP_SYS(access),  SCMP_SYS(faccessat), SCMP_SYS(faccessat2), /* terminfo */
 };
 
 /* Allowed if this argument has this value in the bits of the mask. Of several rows one must hold.

@@ -169,7 +169,7 @@ refused_by() {
 	stop_tcpwhy
 	wait_for 10 sh -c "tail -n 1 '$trace' | grep -q exit_group"
 	grep -q 'SECCOMP_SET_MODE_FILTER.* = 0$' "$trace" || fail "there is no filter"
-	sed '1,/SECCOMP_SET_MODE_FILTER/d' "$trace" | grep ENOSYS || true
+	sed '1,/SECCOMP_SET_MODE_FILTER.* = 0$/d' "$trace" | grep ENOSYS || true
 }
 
 @test "none of its calls is refused: lines" {
@@ -182,6 +182,22 @@ refused_by() {
 
 @test "none of its calls is refused: rows, over HTTP and on stdout" {
 	assert_equal "$(refused_by -P $PORT 0.1 --listen 9437)" ""
+}
+
+@test "none of its calls is refused: top, with keys and another size" {
+	local terminal=(tmux -L "tcpwhy-privileges-$$" -f /dev/null) trace=$BATS_TEST_TMPDIR/trace
+	"${terminal[@]}" new-session -d -x 120 -y 40 "strace -f -qq -o '$trace' '$TCPWHY' top -P $PORT 0.2"
+	wait_for 20 sh -c "${terminal[*]} capture-pane -p | grep -q '^VERDICT'" || {
+		"${terminal[@]}" kill-server
+		fail "top shows nothing"
+	}
+	"${terminal[@]}" send-keys s p
+	"${terminal[@]}" resize-window -x 100 -y 30
+	"${terminal[@]}" send-keys q
+	wait_for 20 sh -c "tail -n 1 '$trace' | grep -q exit_group"
+	"${terminal[@]}" kill-server 2>/dev/null || true
+	grep -q 'SECCOMP_SET_MODE_FILTER.* = 0$' "$trace" || fail "there is no filter"
+	assert_equal "$(sed '1,/SECCOMP_SET_MODE_FILTER.* = 0$/d' "$trace" | grep ENOSYS || true)" ""
 }
 
 @test "none of its calls is refused: by kprobes and /proc" {
