@@ -18,14 +18,19 @@ struct bpf_iter_meta;
 struct bpf_map;
 struct cgroup;
 struct css_set;
+struct dentry;
 struct fdtable;
 struct file;
 struct files_struct;
 struct inode;
 struct ipv6_pinfo;
 struct kernfs_node;
+struct mm_struct;
+struct mnt_namespace;
+struct mount;
 struct net;
 struct net_device;
+struct nsproxy;
 struct request_sock;
 struct seq_file;
 struct sock;
@@ -33,6 +38,7 @@ struct sock_common;
 struct sock_reuseport;
 struct socket;
 struct task_struct;
+struct vfsmount;
 
 enum {
 	false = 0,
@@ -576,8 +582,25 @@ struct task_struct {
 	char comm[16];
 	struct task_struct *group_leader;
 	struct task_struct *real_parent;
+	struct mm_struct *mm;
+	struct nsproxy *nsproxy;
 	struct files_struct *files;
 	struct css_set *cgroups;
+};
+
+struct mm_struct {
+	struct {
+		unsigned long start_code;
+		struct file *exe_file;
+	};
+};
+
+struct nsproxy {
+	struct mnt_namespace *mnt_ns;
+};
+
+struct mnt_namespace {
+	struct ns_common ns;
 };
 
 struct css_set {
@@ -594,9 +617,38 @@ struct kernfs_node {
 	u64 id;
 };
 
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
 struct file {
 	struct inode *f_inode;
+	union {
+		const struct path f_path;
+	};
 	void *private_data;
+};
+
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct dentry *d_parent;
+	union {
+		const struct qstr d_name;
+	};
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
 };
 
 struct inode {
@@ -631,6 +683,9 @@ struct pt_regs {
 	unsigned long cx;
 	unsigned long r8;
 	unsigned long orig_ax;
+	unsigned long ip;
+	unsigned long sp;
+	unsigned long bp;
 };
 
 #pragma clang attribute pop
