@@ -34,15 +34,12 @@ static int read_maps(struct address_space *space)
  */
 static bool is_the_same(const struct address_space *space, const struct stack_trace *taken)
 {
-	for (uint32_t i = 0; i < taken->user_n; i++) {
-		const struct mapping *m;
+	const struct mapping *m;
 
-		if (taken->frames[i].status != STACK_FRAME_IN_FILE)
-			continue;
-		m = maps_find(&space->maps, taken->user[i]);
-		return m && taken->user[i] - m->start + m->offset == taken->frames[i].offset;
-	}
-	return true;
+	if (!taken->user_n || taken->frames[0].status != STACK_FRAME_IN_FILE)
+		return true;
+	m = maps_find(&space->maps, taken->user[0]);
+	return m && taken->user[0] - m->start + m->offset == taken->frames[0].offset;
 }
 
 /* The file that is mapped, also if its name is gone; or that of the name, if it is still the same.

@@ -45,18 +45,23 @@ static Dwarf_Frame *frame_at(void *ctx, uint64_t address)
 	return object_frame(m->object, inside);
 }
 
+#define OFFSET_MAX (UINT64_C(1) << 40) /* no file is larger */
+
+/* The kernel takes an address that is nowhere for one of the next file. */
 static const struct stack_frame *told(const struct stack_trace *taken, size_t i)
 {
-	return taken->frames[i].status == STACK_FRAME_IN_FILE ? &taken->frames[i] : NULL;
+	const struct stack_frame *frame = &taken->frames[i];
+
+	return frame->status == STACK_FRAME_IN_FILE && frame->offset < OFFSET_MAX ? frame : NULL;
 }
 
 /*
- * Frame pointers lead astray where there are none: what they show is code only if it is in a file
- * or an executable mapping.
+ * Frame pointers lead astray where there are none: what they show is code only if it is in an
+ * executable mapping; of a process that is gone, in a file.
  */
-static bool is_code(const struct stack_trace *taken, size_t i, struct address_space *space)
+static bool is_code(const struct stack_trace *taken, size_t i, const struct address_space *space)
 {
-	return told(taken, i) || maps_find(&space->maps, taken->user[i]);
+	return maps_find(&space->maps, taken->user[i]) || (space->root < 0 && told(taken, i));
 }
 
 /* What was unwound, and behind it what frame pointers led to; or those alone. */
@@ -104,6 +109,8 @@ static void look_up(struct frame *f, struct object *object, uint64_t offset, int
 	function = object_function(object, address);
 	if (function)
 		f->function = demangle(function);
+	if (f->function)
+		f->function[strcspn(f->function, "@")] = '\0'; /* the version of a symbol */
 	if (object_line(object, address, &source, &f->line))
 		f->source = strdup(source);
 }
