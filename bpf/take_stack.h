@@ -177,6 +177,15 @@ static __always_inline void take_kernel_stack(void *ctx, struct evidence *e)
 	s->kernel_n = size > 0 ? size / sizeof(s->kernel[0]) : 0;
 }
 
+/* Of a socket that its process had closed before. */
+static __always_inline void take_stacks_of_orphan(void *ctx, struct evidence *e,
+						  struct tcp_sock *tp)
+{
+	if (user_stacks)
+		recall_send(stacks_of(e), tp);
+	take_kernel_stack(ctx, e);
+}
+
 /* Of a full socket that has died. ss -K holds its lock too, and is not to be blamed. */
 static __always_inline void take_stacks_of_death(void *ctx, struct evidence *e, struct tcp_sock *tp)
 {

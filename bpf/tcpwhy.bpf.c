@@ -41,12 +41,8 @@ char LICENSE[] SEC("license") = "GPL";
 
 /* ---- deaths ---------------------------------------------------------------------------------- */
 
-/* e may be NULL: then no record is due. */
-static __always_inline void send_death(void *ctx, struct evidence *e, struct tcp_sock *tp,
-				       __u32 seg_len)
+static __always_inline void tell_of_death(struct evidence *e, struct tcp_sock *tp, __u32 seg_len)
 {
-	if (!e)
-		return;
 	details_of_sock(e, tp);
 	e->seg_len = seg_len;
 	if (watch_ttl)
@@ -55,17 +51,21 @@ static __always_inline void send_death(void *ctx, struct evidence *e, struct tcp
 	owner_of_death(e, tp);
 	if (!e->owner.pid && !e->closer_key && e->inode)
 		await_owner(tp);
-	take_stacks_of_death(ctx, e, tp);
-	send(e);
 }
 
 static __always_inline void on_unhealthy_death(void *ctx, struct tcp_sock *tp, int state)
 {
 	struct facts facts = {};
+	struct evidence *e;
 
 	facts.event = EVENT_DEATH;
 	facts_of_sock(&facts, tp, state);
-	send_death(ctx, report(&facts, 1), tp, 0);
+	e = report(&facts, 1);
+	if (!e)
+		return;
+	tell_of_death(e, tp, 0);
+	take_stacks_of_death(ctx, e, tp);
+	send(e);
 }
 
 /* An orderly end is counted, and that is all, unless a record is wanted. */
@@ -95,6 +95,7 @@ static __noinline void on_late_data(void *ctx, struct tcp_sock *tp, struct sk_bu
 {
 	struct facts facts = {}, death;
 	int judgement, taken_back;
+	struct evidence *e;
 	struct segment seg;
 
 	facts.event = EVENT_RESET;
@@ -112,8 +113,13 @@ static __noinline void on_late_data(void *ctx, struct tcp_sock *tp, struct sk_bu
 		count(COUNT_RESETS_RECEIVED, -1);
 	if (!((judgement | taken_back) & WORTH_A_RECORD))
 		return;
+	e = reserve_evidence(&facts);
+	if (!e)
+		return;
 	read_segment(&seg, skb);
-	send_death(ctx, reserve_evidence(&facts), tp, seg.len);
+	tell_of_death(e, tp, seg.len);
+	take_stacks_of_orphan(ctx, e, tp);
+	send(e);
 }
 
 /* ---- listeners ------------------------------------------------------------------------------- */
