@@ -38,21 +38,22 @@ struct stack_frame {
 struct stack_trace {
 	__u8 moment; /* enum stack_moment */
 	__u8 pad[3];
-	__u32 pid;      /* thread group id in the initial PID namespace; 0: no user stack */
-	__u32 user_n;   /* frames */
-	__u32 kernel_n; /* likewise */
-	__u32 bytes_n;  /* from sp upwards; 0: the registers are not known either */
-	__u32 exe_n;    /* of exe[], in bytes */
-	__u32 mnt_ns;   /* inode of the mount namespace in which that is its path */
-	__u32 pad2;
-	__u64 start;  /* where the code of the executable begins: mm->start_code; 0 = unknown */
-	__u64 pc, sp; /* of the task, as it entered the kernel */
-	__u64 fp, lr; /* lr: of arm64 only */
+	__u32 pid;       /* thread group id in the initial PID namespace; 0: no user stack */
+	__u32 user_n;    /* frames */
+	__u32 kernel_n;  /* likewise */
+	__u32 bytes_n;   /* from sp upwards; 0: the registers are not known either */
+	__u32 exe_n;     /* of exe[], in bytes */
+	__u32 mnt_ns;    /* inode of the mount namespace in which that is its path */
+	__u32 exe_dev;   /* of the executable: 12 bits major, 20 bits minor */
+	__u64 exe_inode; /* likewise, 0 = unknown */
+	__u64 start;     /* where the code of the executable begins: mm->start_code; 0 = unknown */
+	__u64 pc, sp;    /* of the task, as it entered the kernel */
+	__u64 fp, lr;    /* lr: of arm64 only */
 	__u64 kernel[STACK_KERNEL_FRAMES];            /* addresses, innermost first: of the event */
 	__u64 user[STACK_USER_FRAMES];                /* addresses in the process */
 	struct stack_frame frames[STACK_USER_FRAMES]; /* the same, in files */
 	__u8 bytes[STACK_BYTES];
-	/* Of STACK_AT_EVENT: path of the executable, the last component first, a NUL after each. */
+	/* The path of the executable, the last component first, a NUL after each. */
 	char exe[STACK_EXE_SIZE];
 };
 

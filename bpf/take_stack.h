@@ -28,51 +28,6 @@ struct {
 	__type(value, struct sent_stack);
 } sent_stacks SEC(".maps");
 
-/* ---- where the task is ----------------------------------------------------------------------- */
-
-/* The top of its stack; the less, the nearer its end, or what is not in memory, is. */
-static __always_inline __u32 read_stack(struct stack_trace *s)
-{
-	const void *sp = (const void *)s->sp;
-
-	if (!bpf_probe_read_user(s->bytes, STACK_BYTES, sp))
-		return STACK_BYTES;
-	if (!bpf_probe_read_user(s->bytes, STACK_BYTES / 4, sp))
-		return STACK_BYTES / 4;
-	return bpf_probe_read_user(s->bytes, STACK_BYTES / 16, sp) ? 0 : STACK_BYTES / 16;
-}
-
-static __always_inline void take_registers(struct stack_trace *s)
-{
-	const struct task_struct *task;
-	const struct pt_regs *regs;
-
-	s->bytes_n = 0;
-	s->start = 0;
-	if (!offers(task_registers))
-		return;
-	task = bpf_get_current_task_btf();
-	regs = (const void *)bpf_task_pt_regs((struct task_struct *)task);
-	s->pc = USER_PC(regs);
-	s->sp = USER_SP(regs);
-	s->fp = USER_FP(regs);
-	s->lr = USER_LR(regs);
-	s->start = BPF_CORE_READ(task, mm, start_code);
-	s->bytes_n = read_stack(s);
-}
-
-static __always_inline void take_current(void *ctx, struct stack_trace *s, __u8 moment)
-{
-	long size;
-
-	bpf_get_stack(ctx, s->frames, sizeof(s->frames), BPF_F_USER_STACK | BPF_F_USER_BUILD_ID);
-	size = bpf_get_stack(ctx, s->user, sizeof(s->user), BPF_F_USER_STACK);
-	s->moment = moment;
-	s->pid = bpf_get_current_pid_tgid() >> 32;
-	s->user_n = size > 0 ? size / sizeof(s->user[0]) : 0;
-	take_registers(s);
-}
-
 /* ---- what it runs: it may have exited when user space would look ----------------------------- */
 
 #define PATH_COMPONENTS 24
@@ -118,8 +73,65 @@ __noinline int take_exe(struct stack_trace *s)
 		dentry = parent;
 	}
 	s->exe_n = used;
+	s->exe_inode = BPF_CORE_READ(exe, f_inode, i_ino);
+	s->exe_dev = BPF_CORE_READ(exe, f_inode, i_sb, s_dev);
 	s->mnt_ns = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
 	return 0;
+}
+
+/* ---- where the task is ----------------------------------------------------------------------- */
+
+/* The top of its stack; the less, the nearer its end, or what is not in memory, is. */
+static __always_inline __u32 read_stack(struct stack_trace *s)
+{
+	const void *sp = (const void *)s->sp;
+
+	if (!bpf_probe_read_user(s->bytes, STACK_BYTES, sp))
+		return STACK_BYTES;
+	if (!bpf_probe_read_user(s->bytes, STACK_BYTES / 4, sp))
+		return STACK_BYTES / 4;
+	return bpf_probe_read_user(s->bytes, STACK_BYTES / 16, sp) ? 0 : STACK_BYTES / 16;
+}
+
+static __always_inline void take_registers(struct stack_trace *s)
+{
+	const struct task_struct *task;
+	const struct pt_regs *regs;
+
+	s->bytes_n = 0;
+	if (!offers(task_registers))
+		return;
+	task = bpf_get_current_task_btf();
+	regs = (const void *)bpf_task_pt_regs((struct task_struct *)task);
+	s->pc = USER_PC(regs);
+	s->sp = USER_SP(regs);
+	s->fp = USER_FP(regs);
+	s->lr = USER_LR(regs);
+	s->bytes_n = read_stack(s);
+}
+
+/* Another process than the one whose stack was there before, or another program? */
+static __always_inline bool is_new(const struct stack_trace *s, __u64 start)
+{
+	return s->pid != bpf_get_current_pid_tgid() >> 32 || s->start != start;
+}
+
+static __always_inline void take_current(void *ctx, struct stack_trace *s, __u8 moment)
+{
+	const struct task_struct *task = (const void *)bpf_get_current_task();
+	__u64 start = BPF_CORE_READ(task, mm, start_code);
+	long size;
+
+	if (is_new(s, start))
+		take_exe(s);
+	s->start = start;
+
+	bpf_get_stack(ctx, s->frames, sizeof(s->frames), BPF_F_USER_STACK | BPF_F_USER_BUILD_ID);
+	size = bpf_get_stack(ctx, s->user, sizeof(s->user), BPF_F_USER_STACK);
+	s->moment = moment;
+	s->pid = bpf_get_current_pid_tgid() >> 32;
+	s->user_n = size > 0 ? size / sizeof(s->user[0]) : 0;
+	take_registers(s);
 }
 
 /* ---- the last send --------------------------------------------------------------------------- */
@@ -163,7 +175,6 @@ static __always_inline void take_stack_of_caller(void *ctx, struct evidence *e)
 	if (!user_stacks || bpf_get_current_pid_tgid() >> 32 == snapshot_pid)
 		return;
 	take_current(ctx, s, STACK_AT_EVENT);
-	take_exe(s);
 }
 
 static __always_inline void take_kernel_stack(void *ctx, struct evidence *e)

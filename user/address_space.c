@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "procfs.h"
 #include "regular_file.h"
 
 /* ---- a process that lives -------------------------------------------------------------------- */
@@ -105,12 +107,18 @@ static void add_code(struct address_space *space, struct object *object, uint64_
 		free(m.path);
 }
 
-/* Does the path mean the same to us as to the process? */
-static bool is_our_mount_namespace(uint32_t inode)
+/*
+ * Is this file the executable? The path may mean another one to the process, and some file systems
+ * tell another device than the kernel has for them.
+ */
+static bool is_exe(int fd, const struct stack_trace *taken)
 {
-	struct stat st;
+	struct stat file, namespace;
 
-	return !stat("/proc/self/ns/mnt", &st) && st.st_ino == inode;
+	if (fstat(fd, &file) || file.st_ino != taken->exe_inode)
+		return false;
+	return file.st_dev == makedev(taken->exe_dev >> 20, taken->exe_dev & 0xfffff) ||
+	       (!stat("/proc/self/ns/mnt", &namespace) && namespace.st_ino == taken->mnt_ns);
 }
 
 /* The components come last first. False: that was no path. */
@@ -140,37 +148,62 @@ static void add_exe(struct address_space *space, const struct stack_trace *taken
 	uint64_t begin, size;
 	int fd;
 
-	if (!taken->start || !is_our_mount_namespace(taken->mnt_ns) ||
-	    !path_of_exe(taken, path, sizeof(path)))
+	if (!taken->start || !path_of_exe(taken, path, sizeof(path)))
 		return;
 	fd = regular_file(path);
+	if (fd >= 0 && !is_exe(fd, taken)) {
+		close(fd);
+		return;
+	}
 	object = fd < 0 ? NULL : object_cache_get(space->cache, fd, path);
 	if (object && object_first_code(object, &begin, &size))
 		add_code(space, object, taken->start, begin, begin, size);
 }
 
-/* What the first process of the host has is what most have: the C library. */
-static void open_those_of_init(struct address_space *space)
-{
-	struct address_space init = { .cache = space->cache, .pid = 1 };
-	uint64_t offset;
+#define OTHERS_MAX 64 /* processes that are looked at for a library */
 
-	init.root = open("/proc/1/root", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (init.root >= 0 && !read_maps(&init))
-		for (size_t i = 0; i < init.maps.n; i++)
-			address_space_find(&init, init.maps.mappings[i].start, &offset);
-	forget_process(&init);
+struct search {
+	struct address_space *space;
+	const uint8_t *build_id;
+	struct object *found;
+	unsigned int processes;
+};
+
+/* Nearly all calls into the kernel come out of it. */
+static bool is_c_library(const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	return name && (!strncmp(name, "/libc.so", 8) || !strncmp(name, "/libc-2.", 8) ||
+			!strncmp(name, "/libpthread", 11) || !strncmp(name, "/ld-musl-", 9));
 }
 
+static void search_process(void *ctx, __u32 pid, __u32 parent)
+{
+	struct search *s = ctx;
+	struct address_space other = { .cache = s->space->cache, .pid = pid, .root = -1 };
+	uint64_t offset;
+
+	(void)parent;
+	if (s->found || s->processes++ >= OTHERS_MAX || read_maps(&other))
+		return;
+	for (size_t i = 0; i < other.maps.n; i++)
+		if (is_c_library(other.maps.mappings[i].path))
+			address_space_find(&other, other.maps.mappings[i].start, &offset);
+	forget_process(&other);
+	s->found = object_cache_find(s->space->cache, s->build_id);
+}
+
+/* Of the C library, some other process has it too. */
 static struct object *find_known(struct address_space *space, const uint8_t *build_id, bool *asked)
 {
-	struct object *object = object_cache_find(space->cache, build_id);
+	struct search s = { .space = space, .build_id = build_id };
 
-	if (object || *asked)
-		return object;
+	s.found = object_cache_find(space->cache, build_id);
+	if (!s.found && !*asked)
+		procfs_for_each_process(search_process, &s);
 	*asked = true;
-	open_those_of_init(space);
-	return object_cache_find(space->cache, build_id);
+	return s.found;
 }
 
 /* Files that others have, or had. */
@@ -206,8 +239,7 @@ void address_space_open(struct address_space *space, const struct stack_trace *t
 	if (space->root >= 0 && !read_maps(space) && space->maps.n && is_the_same(space, taken))
 		return;
 	forget_process(space);
-	if (taken->moment == STACK_AT_EVENT)
-		add_exe(space, taken);
+	add_exe(space, taken);
 	add_known(space, taken);
 }
 

@@ -37,6 +37,7 @@ struct sock;
 struct sock_common;
 struct sock_reuseport;
 struct socket;
+struct super_block;
 struct task_struct;
 struct vfsmount;
 
@@ -188,6 +189,8 @@ typedef __u16 __sum16;
 typedef int __kernel_pid_t;
 typedef __kernel_pid_t pid_t;
 typedef unsigned short umode_t;
+typedef u32 __kernel_dev_t;
+typedef __kernel_dev_t dev_t;
 
 struct bpf_iter_meta {
 	union {
@@ -654,6 +657,11 @@ struct mount {
 struct inode {
 	unsigned long i_ino;
 	umode_t i_mode;
+	struct super_block *i_sb;
+};
+
+struct super_block {
+	dev_t s_dev;
 };
 
 struct files_struct {
