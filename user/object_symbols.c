@@ -93,7 +93,7 @@ static void add_table(struct symbols *s, Elf *elf, GElf_Word type)
 static char *unpack_xz(const void *packed, size_t packed_size, size_t *size)
 {
 	uint64_t memory = UNPACK_MEMORY;
-	char *out = malloc(MINI_MAX), *fitting;
+	char *out = malloc(MINI_MAX); /* of which only what is written takes memory */
 	size_t in_at = 0;
 
 	*size = 0;
@@ -104,8 +104,7 @@ static char *unpack_xz(const void *packed, size_t packed_size, size_t *size)
 		free(out);
 		return NULL;
 	}
-	fitting = realloc(out, *size);
-	return fitting ? fitting : out;
+	return out;
 }
 
 /* "MiniDebugInfo": Fedora's stripped files have the symbols of a file of their own, packed. */
