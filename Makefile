@@ -59,7 +59,7 @@ BPF_CFLAGS := -O2 -g -std=gnu11 -Wall -Wextra -Wno-unused-parameter $(if $(WERRO
 # Everything is linked in, so that the binary runs where nothing is installed. STATIC= links
 # against the shared objects instead.
 STATIC := -static
-LDLIBS := -Wl,--wrap=btf__load_vmlinux_btf -lbpf -lelf -lz -ljson-c -lmicrohttpd -lseccomp -lncursesw -ltinfo # user/kernel_btf.c
+LDLIBS := -Wl,--wrap=btf__load_vmlinux_btf -lbpf -ldw -lelf -lz -llzma -lsupc++ -ljson-c -lmicrohttpd -lseccomp -lncursesw -ltinfo # user/kernel_btf.c
 
 USER_SOURCES := $(wildcard user/*.c)
 USER_OBJECTS := $(USER_SOURCES:user/%.c=$(BUILD)/user/%.o)

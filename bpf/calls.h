@@ -11,6 +11,7 @@
 #include "files.h"
 #include "filter.h"
 #include "owner.h"
+#include "take_stack.h"
 
 const volatile bool watch_errors = false; /* --errors */
 const volatile __u32 recvmsg_args = 5;    /* of tcp_recvmsg() */
@@ -41,7 +42,7 @@ static __always_inline bool tells_of_death(int err)
 }
 
 /* ret: what sendmsg() or recvmsg() returned to the process */
-static __noinline void on_call(struct sock *sk, int ret, __u32 sending)
+static __noinline void on_call(void *ctx, struct sock *sk, int ret, __u32 sending)
 {
 	struct tcp_sock *tp;
 	struct facts facts = {};
@@ -63,6 +64,8 @@ static __noinline void on_call(struct sock *sk, int ret, __u32 sending)
 		return;
 	details_of_sock(e, tp);
 	owner_of_current(&e->owner);
+	take_stack_of_caller(ctx, e);
+	take_kernel_stack(ctx, e);
 	send(e);
 }
 

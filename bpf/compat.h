@@ -113,6 +113,10 @@ struct tcp_skb_cb___6_9 {
 #define SYSCALL_CLOSE      3
 #define SYSCALL_NR(regs)   BPF_CORE_READ(regs, orig_ax)
 #define SYSCALL_ARG1(regs) BPF_CORE_READ(regs, di)
+#define USER_PC(regs)      BPF_CORE_READ(regs, ip)
+#define USER_SP(regs)      BPF_CORE_READ(regs, sp)
+#define USER_FP(regs)      BPF_CORE_READ(regs, bp)
+#define USER_LR(regs)      0
 #elif defined(__TARGET_ARCH_arm64)
 /* vmlinux.h is of an x86. This is the context of kprobes, as libbpf names it: part of the ABI. */
 struct user_pt_regs {
@@ -130,6 +134,20 @@ struct pt_regs___saved {
 #define SYSCALL_CLOSE      57
 #define SYSCALL_NR(regs)   BPF_CORE_READ(SAVED(regs), syscallno)
 #define SYSCALL_ARG1(regs) BPF_CORE_READ(SAVED(regs), orig_x0)
+/* struct pt_regs begins with it */
+#define AT_USER(regs)      ((const struct user_pt_regs *)(regs))
+#define USER_PC(regs)      read_u64(&AT_USER(regs)->pc)
+#define USER_SP(regs)      read_u64(&AT_USER(regs)->sp)
+#define USER_FP(regs)      read_u64(&AT_USER(regs)->regs[29])
+#define USER_LR(regs)      read_u64(&AT_USER(regs)->regs[30])
+
+static __always_inline __u64 read_u64(const void *from)
+{
+	__u64 value = 0;
+
+	bpf_probe_read_kernel(&value, sizeof(value), from);
+	return value;
+}
 #else
 #error "the registers of system calls are not known on this architecture"
 #endif

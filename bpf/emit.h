@@ -8,9 +8,12 @@
 
 #include "classify.h"
 #include "sock.h"
+#include "stack_trace.h"
 
-const volatile bool show_orderly = false; /* -a */
-const volatile __u64 filter_verdicts = 0; /* --verdict: bits by enum verdict, 0 = all */
+const volatile bool show_orderly = false;  /* -a */
+const volatile __u64 filter_verdicts = 0;  /* --verdict: bits by enum verdict, 0 = all */
+const volatile bool user_stacks = false;   /* --stack */
+const volatile bool kernel_stacks = false; /* --kstack */
 
 /*
  * In a storm, nearly all that it costs is to make records, of which nobody reads that many. So of
@@ -130,7 +133,8 @@ static __always_inline bool is_thinned(const struct facts *facts, __u32 verdict,
 	return records_per_slice && !may_be_replaced(facts, verdict) && thin(verdict, n);
 }
 
-static __always_inline void *reserve_record(enum record_type type, __u16 size)
+/* What is behind the first `cleared` bytes is anything. */
+static __always_inline void *reserve_room(enum record_type type, __u16 size, __u16 cleared)
 {
 	struct record_head *head = bpf_ringbuf_reserve(&records, size, 0);
 
@@ -138,16 +142,32 @@ static __always_inline void *reserve_record(enum record_type type, __u16 size)
 		count(COUNT_LOST, 1);
 		return NULL;
 	}
-	__builtin_memset(head, 0, size);
+	__builtin_memset(head, 0, cleared);
 	head->type = type;
 	head->size = size;
 	return head;
 }
 
+static __always_inline void *reserve_record(enum record_type type, __u16 size)
+{
+	return reserve_room(type, size, size);
+}
+
+/* Of a record that was made with room for them, under --stack and --kstack. */
+static __always_inline struct stack_trace *stacks_of(struct evidence *e)
+{
+	return &((struct evidence_with_stacks *)e)->stacks;
+}
+
 static __always_inline struct evidence *reserve_evidence(const struct facts *facts)
 {
-	struct evidence *e = reserve_record(RECORD_EVIDENCE, sizeof(*e));
+	struct evidence *e;
 
+	if (user_stacks || kernel_stacks)
+		e = reserve_room(RECORD_EVIDENCE, sizeof(struct evidence_with_stacks),
+				 offsetof(struct evidence_with_stacks, stacks.kernel));
+	else
+		e = reserve_record(RECORD_EVIDENCE, sizeof(*e));
 	if (!e)
 		return NULL;
 	e->time_ns = bpf_ktime_get_ns();

@@ -22,6 +22,7 @@
 	FEATURE(file_socket, "file-socket", "bpf_sock_from_file(), 5.11")                          \
 	FEATURE(socket_storage, "socket-storage", "socket storage for tracing programs, 5.11")     \
 	FEATURE(global_pointers, "global-pointers", "pointers as arguments of functions, 5.12")    \
+	FEATURE(task_registers, "task-registers", "bpf_task_pt_regs(), 5.15")                      \
 	FEATURE(loop, "loop", "bpf_loop(), 5.17")                                                  \
 	FEATURE(cgroup_iterator, "cgroup-iterator", "iterator over cgroups, 6.1")                  \
 	FEATURE(socket_calls, "socket-calls",                                                      \

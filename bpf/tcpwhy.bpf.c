@@ -25,6 +25,7 @@
 #include "owner.h"
 #include "sock.h"
 #include "stack.h"
+#include "take_stack.h"
 #include "ttl.h"
 
 #define EAGAIN       11
@@ -40,11 +41,8 @@ char LICENSE[] SEC("license") = "GPL";
 
 /* ---- deaths ---------------------------------------------------------------------------------- */
 
-/* e may be NULL: then no record is due. */
-static __always_inline void send_death(struct evidence *e, struct tcp_sock *tp, __u32 seg_len)
+static __always_inline void tell_of_death(struct evidence *e, struct tcp_sock *tp, __u32 seg_len)
 {
-	if (!e)
-		return;
 	details_of_sock(e, tp);
 	e->seg_len = seg_len;
 	if (watch_ttl)
@@ -53,20 +51,25 @@ static __always_inline void send_death(struct evidence *e, struct tcp_sock *tp, 
 	owner_of_death(e, tp);
 	if (!e->owner.pid && !e->closer_key && e->inode)
 		await_owner(tp);
-	send(e);
 }
 
-static __always_inline void on_unhealthy_death(struct tcp_sock *tp, int state)
+static __always_inline void on_unhealthy_death(void *ctx, struct tcp_sock *tp, int state)
 {
 	struct facts facts = {};
+	struct evidence *e;
 
 	facts.event = EVENT_DEATH;
 	facts_of_sock(&facts, tp, state);
-	send_death(report(&facts, 1), tp, 0);
+	e = report(&facts, 1);
+	if (!e)
+		return;
+	tell_of_death(e, tp, 0);
+	take_stacks_of_death(ctx, e, tp);
+	send(e);
 }
 
 /* An orderly end is counted, and that is all, unless a record is wanted. */
-static __always_inline void on_death(struct tcp_sock *tp, int state)
+static __always_inline void on_death(void *ctx, struct tcp_sock *tp, int state)
 {
 	enum verdict orderly;
 	struct facts facts;
@@ -78,7 +81,7 @@ static __always_inline void on_death(struct tcp_sock *tp, int state)
 	if (orderly != VERDICT_unknown && !is_worth_a_record(orderly))
 		count_verdict(orderly, 1);
 	else
-		on_unhealthy_death(tp, state);
+		on_unhealthy_death(ctx, tp, state);
 	if (watch_ttl)
 		forget_ttls(tp);
 }
@@ -88,10 +91,11 @@ static __always_inline void on_death(struct tcp_sock *tp, int state)
  * RST had come (or as an orderly end, where the data came with the ACK of our FIN), then sends the
  * RST and comes here. So the verdict that was counted a moment ago is taken back.
  */
-static __noinline void on_late_data(struct tcp_sock *tp, struct sk_buff *skb)
+static __noinline void on_late_data(void *ctx, struct tcp_sock *tp, struct sk_buff *skb)
 {
 	struct facts facts = {}, death;
 	int judgement, taken_back;
+	struct evidence *e;
 	struct segment seg;
 
 	facts.event = EVENT_RESET;
@@ -109,8 +113,13 @@ static __noinline void on_late_data(struct tcp_sock *tp, struct sk_buff *skb)
 		count(COUNT_RESETS_RECEIVED, -1);
 	if (!((judgement | taken_back) & WORTH_A_RECORD))
 		return;
+	e = reserve_evidence(&facts);
+	if (!e)
+		return;
 	read_segment(&seg, skb);
-	send_death(reserve_evidence(&facts), tp, seg.len);
+	tell_of_death(e, tp, seg.len);
+	take_stacks_of_orphan(ctx, e, tp);
+	send(e);
 }
 
 /* ---- listeners ------------------------------------------------------------------------------- */
@@ -187,7 +196,7 @@ int BPF_PROG(on_set_state, struct sock *sk, int old, int new)
 		if (old == BPF_TCP_LISTEN)
 			on_listen_end(tp);
 		else
-			on_death(tp, old);
+			on_death(ctx, tp, old);
 		break;
 	case BPF_TCP_FIN_WAIT1:
 	case BPF_TCP_LAST_ACK:
@@ -302,13 +311,13 @@ static __noinline void on_reset_by_listener(const struct sock *sk, const struct 
 	report_listener(sk, l, &facts, &seg, 1);
 }
 
-static __always_inline void on_reset_by_sock(struct tcp_sock *tp, struct sk_buff *skb)
+static __always_inline void on_reset_by_sock(void *ctx, struct tcp_sock *tp, struct sk_buff *skb)
 {
 	if (!pass_sock(tp))
 		return;
 	count(COUNT_RESETS_SENT, 1);
 	if (skb)
-		on_late_data(tp, skb);
+		on_late_data(ctx, tp, skb);
 }
 
 static __noinline void on_stray_reset(const struct sock *sk, const struct sk_buff *skb)
@@ -355,7 +364,7 @@ int BPF_PROG(on_send_reset, struct sock *sk, struct sk_buff *skb)
 	case SOCKET_FULL:
 		tp = sk ? tcp_of_sock(sk) : NULL;
 		if (tp)
-			on_reset_by_sock(tp, skb);
+			on_reset_by_sock(ctx, tp, skb);
 		break;
 	default:
 		if (skb && offers(stray_resets))
@@ -600,7 +609,7 @@ TRACEPOINT("sock_send_length")
 int BPF_PROG(on_send_length, struct sock *sk, int ret)
 {
 	on_use(sk);
-	on_call(sk, ret, FACT_SENDING);
+	on_call(ctx, sk, ret, FACT_SENDING);
 	return 0;
 }
 
@@ -608,7 +617,7 @@ TRACEPOINT("sock_recv_length")
 int BPF_PROG(on_recv_length, struct sock *sk, int ret)
 {
 	on_use(sk);
-	on_call(sk, ret, 0);
+	on_call(ctx, sk, ret, 0);
 	return 0;
 }
 
@@ -618,7 +627,7 @@ SEC("fexit/tcp_sendmsg")
 int BPF_PROG(on_sendmsg, struct sock *sk, void *msg, unsigned long size, int ret)
 {
 	on_use(sk);
-	on_call(sk, ret, FACT_SENDING);
+	on_call(ctx, sk, ret, FACT_SENDING);
 	return 0;
 }
 
@@ -641,7 +650,26 @@ SEC("fexit/tcp_recvmsg")
 int BPF_PROG(on_recvmsg, struct sock *sk)
 {
 	on_use(sk);
-	on_call(sk, recvmsg_result(ctx), 0);
+	on_call(ctx, sk, recvmsg_result(ctx), 0);
+	return 0;
+}
+
+/* ---- only under --stack ---------------------------------------------------------------------- */
+
+TRACEPOINT("sock_send_length")
+int BPF_PROG(note_send, struct sock *sk, int ret)
+{
+	if (ret > 0)
+		remember_send(ctx, sk);
+	return 0;
+}
+
+/* The same before 6.3. */
+SEC("fexit/tcp_sendmsg")
+int BPF_PROG(note_sendmsg, struct sock *sk, void *msg, unsigned long size, int ret)
+{
+	if (ret > 0)
+		remember_send(ctx, sk);
 	return 0;
 }
 

@@ -8,12 +8,12 @@
 
 set -eu
 
-build='gcc make clang llvm libbpf-dev libelf-dev libjson-c-dev libmicrohttpd-dev libncurses-dev libseccomp-dev zlib1g-dev libc6-dev bpftool
+build='gcc make clang llvm libbpf-dev libelf-dev libdw-dev liblzma-dev libstdc++-12-dev libjson-c-dev libmicrohttpd-dev libncurses-dev libseccomp-dev zlib1g-dev libc6-dev bpftool
 ncurses-bin pkg-config'
 install='scdoc xz-utils'
 deb='debhelper faketime lintian'
 demo='iproute2 nftables python3'
-test='bats bats-assert bats-support libcmocka-dev iproute2 jq nftables procps util-linux python3 python3-jsonschema python3-prometheus-client redis-server
+test='g++ bats bats-assert bats-support libcmocka-dev iproute2 jq nftables procps util-linux python3 python3-jsonschema python3-prometheus-client redis-server
 prometheus python3-yaml libcap2-bin strace tmux shellcheck clang-format codespell cppcheck zsh fish'
 real='bats bats-assert bats-support curl default-jdk-headless golang-github-go-sql-driver-mysql-dev golang-go haproxy hping3 iproute2
 mariadb-client mariadb-server nftables nginx-light nodejs procps prometheus python3 redis-server redis-tools util-linux'
@@ -21,7 +21,7 @@ bench='iproute2 python3 libbpf-tools bpftrace bpfcc-tools util-linux coreutils' 
 fuzz='libclang-rt-14-dev'
 vm='busybox-static cpio kmod qemu-system-x86 xz-utils zstd' # virtiofsd comes with qemu-system-common
 # To build for arm64, and to run it in qemu. If this machine is one, its own compiler will do, and the guest has its root.
-arm64='gcc-aarch64-linux-gnu libc6-dev-arm64-cross'
+arm64='gcc-aarch64-linux-gnu libc6-dev-arm64-cross libstdc++-12-dev-arm64-cross'
 vm_arm64='cpio kmod qemu-system-arm qemu-system-common xz-utils zstd'
 [ "$(uname -m)" != aarch64 ] || arm64='' vm_arm64="$vm_arm64 busybox-static $test"
 

@@ -25,7 +25,8 @@ void capture_set_verbose(bool verbose)
 
 /* ---- records ----------------------------------------------------------------------------- */
 
-static void take_evidence(struct capture *c, const struct evidence *e)
+static void take_evidence(struct capture *c, const struct evidence *e,
+			  const struct stack_trace *stacks)
 {
 	struct evidence complete = *e;
 
@@ -33,7 +34,7 @@ static void take_evidence(struct capture *c, const struct evidence *e)
 		c->queue_filled = true;
 	if (e->closer_key)
 		add_closer(c, &complete);
-	c->sink.evidence(c->sink.ctx, &complete);
+	c->sink.evidence(c->sink.ctx, &complete, stacks);
 }
 
 static int take_record(void *ctx, void *data, size_t size)
@@ -44,7 +45,12 @@ static int take_record(void *ctx, void *data, size_t size)
 	if (size < sizeof(*head) || head->size > size) {
 		c->rejected++;
 	} else if (head->type == RECORD_EVIDENCE && head->size == sizeof(struct evidence)) {
-		take_evidence(c, data);
+		take_evidence(c, data, NULL);
+	} else if (head->type == RECORD_EVIDENCE &&
+		   head->size == sizeof(struct evidence_with_stacks)) {
+		const struct evidence_with_stacks *both = data;
+
+		take_evidence(c, &both->e, &both->stacks);
 	} else if (head->type == RECORD_CLOSER && head->size == sizeof(struct closer_record)) {
 		const struct closer_record *record = data;
 

@@ -14,11 +14,14 @@
 #include "failure.h"
 #include "filters.h"
 #include "kernel.h"
+#include "stack_trace.h"
 
 struct capture_settings {
 	const struct filter *filter; /* PIDs are those of the initial PID namespace */
 	bool orderly;                /* records for orderly ends too */
 	bool errors;                 /* failed calls of the application too; needs a filter */
+	bool user_stacks;            /* with the stack of the process: --stack */
+	bool kernel_stacks;          /* with that of the kernel: --kstack */
 	bool verbose;                /* libbpf's messages to stderr */
 	uint32_t records_per_slice;  /* of a verdict and CPU in 131 ms at most; 0 = no limit */
 	uint32_t without;            /* what of the kernel's is not to be used: enum feature */
@@ -26,7 +29,8 @@ struct capture_settings {
 
 /* Who gets the records. Pointers are valid during the call only. */
 struct capture_sink {
-	void (*evidence)(void *ctx, const struct evidence *e);
+	/* stacks: NULL unless they were asked for. */
+	void (*evidence)(void *ctx, const struct evidence *e, const struct stack_trace *stacks);
 	void (*closer)(void *ctx, uint64_t sock_id, const struct owner *owner);
 	void *ctx;
 };

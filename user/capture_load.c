@@ -15,6 +15,8 @@
 
 #define DESCENDANTS_MAX   65536 /* processes that --children can follow at a time */
 #define MESSAGE_SOCKS_MAX 16384 /* of MPTCP, that -p remembers as its processes' */
+#define STACKED_RING_SIZE                                                                          \
+	(16U << 20) /* bytes: records with stacks are some twenty times as large */
 
 bool has_iterators(const struct capture *c)
 {
@@ -52,6 +54,7 @@ static void choose_programs(struct capture *c, const struct capture_settings *se
 	for (int ladder = 0; ladder < LADDER_COUNT; ladder++)
 		load_ladder(c, ladder, true);
 	load_ladder(c, LADDER_CALLS, calls || filter->pid_count);
+	load_ladder(c, LADDER_SENDS, settings->user_stacks);
 	load_ladder(c, LADDER_CGROUPS, *filter->cgroup);
 	load_if(c->skel->progs.on_probe, calls);
 	load_if(c->skel->progs.on_sys_enter, syscalls);
@@ -61,6 +64,18 @@ static void choose_programs(struct capture *c, const struct capture_settings *se
 	load_if(c->skel->progs.find_children, filter->children && has_iterators(c));
 	c->skel->rodata->watch_ttl = calls;
 	c->skel->rodata->watch_errors = calls;
+}
+
+static int set_stacks(struct capture *c, const struct capture_settings *settings)
+{
+	c->skel->rodata->user_stacks = settings->user_stacks;
+	c->skel->rodata->kernel_stacks = settings->kernel_stacks;
+	bpf_map__set_autocreate(c->skel->maps.sent_stacks,
+				settings->user_stacks &&
+					kernel_has(&c->kernel, FEATURE_socket_storage));
+	if (!settings->user_stacks && !settings->kernel_stacks)
+		return 0;
+	return bpf_map__set_max_entries(c->skel->maps.records, STACKED_RING_SIZE);
 }
 
 static bool is_loaded(const struct bpf_program *prog)
@@ -173,7 +188,7 @@ static int open_skeleton(struct capture *c, const struct capture_settings *setti
 	c->skel->rodata->records_per_slice = settings->records_per_slice;
 	choose_programs(c, settings);
 	set_kernel(c);
-	if (set_filter(c, settings->filter))
+	if (set_filter(c, settings->filter) || set_stacks(c, settings))
 		return failed(why, EXIT_FAILED, "cannot set the sizes of the BPF maps: %s",
 			      strerror(errno));
 	/* Iterators run when they are read, see below. */

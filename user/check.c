@@ -14,15 +14,16 @@
 
 static const struct {
 	const char *options;
-	bool processes, cgroup, ends, errors;
+	bool processes, cgroup, ends, errors, stacks;
 } trials[] = {
 	[TRIAL_PLAIN] = { "none" },
 	[TRIAL_ALL] = { "all at once", .processes = true, .cgroup = true, .ends = true,
-			.errors = true },
+			.errors = true, .stacks = true },
 	[TRIAL_PROCESSES] = { "-p, --children", .processes = true },
 	[TRIAL_CGROUP] = { "--cgroup", .cgroup = true },
 	[TRIAL_ENDS] = { "-P, -L, -D, --peer, --netns, -4, -6", .ends = true },
 	[TRIAL_ERRORS] = { "-e", .ends = true, .errors = true },
+	[TRIAL_STACKS] = { "--stack, --kstack", .stacks = true },
 };
 
 const char *trial_options(enum trial_kind kind)
@@ -49,7 +50,10 @@ static void filter_of_trial(struct filter *f, enum trial_kind kind)
 static void try_programs(struct check *c, enum trial_kind kind)
 {
 	static struct filter filter;
-	struct capture_settings settings = { .filter = &filter, .errors = trials[kind].errors };
+	struct capture_settings settings = { .filter = &filter,
+					     .errors = trials[kind].errors,
+					     .user_stacks = trials[kind].stacks,
+					     .kernel_stacks = trials[kind].stacks };
 	struct trial *trial = &c->trials[kind];
 	uint64_t started = monotonic_ns();
 

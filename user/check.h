@@ -26,6 +26,7 @@ enum trial_kind {
 	TRIAL_CGROUP,
 	TRIAL_ENDS,
 	TRIAL_ERRORS,
+	TRIAL_STACKS,
 	TRIAL_COUNT
 };
 

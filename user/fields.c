@@ -145,6 +145,31 @@ static void value_advice(struct value *v, const struct record *r)
 	v->kind = n ? VALUE_LIST : VALUE_NONE;
 }
 
+static void set_frames(struct value *v, const struct frame *frames, size_t n)
+{
+	v->kind = n ? VALUE_STACK : VALUE_NONE;
+	v->frames = frames;
+	v->n = n;
+}
+
+static void value_stack(struct value *v, const struct record *r)
+{
+	if (r->stack)
+		set_frames(v, r->stack->user, r->stack->user_n);
+}
+
+static void value_kstack(struct value *v, const struct record *r)
+{
+	if (r->stack)
+		set_frames(v, r->stack->kernel, r->stack->kernel_n);
+}
+
+static void value_stack_moment(struct value *v, const struct record *r)
+{
+	if (r->stack && r->stack->moment)
+		set_text(v, r->stack->moment == STACK_AT_EVENT ? "event" : "last-send");
+}
+
 static void value_event(struct value *v, const struct record *r)
 {
 	static const char *const names[] = {
@@ -403,6 +428,9 @@ static const struct field table[] = {
 	MADE(call, 0, 7),
 	NUMBER(fd, BAD_FD, call_fd),
 	NUMBER(syscall_nr, BAD_FD, call_nr),
+	MADE(stack_moment, 0, 12),
+	MADE(stack, 0, 40),
+	MADE(kstack, 0, 40),
 	MADE(other_end, 0, 20),
 };
 

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "call_stack.h"
 #include "failure.h"
 #include "format.h"
 #include "verdict.h"
@@ -17,6 +18,7 @@ struct record {
 	const struct evidence *e;
 	const struct evidence *other; /* of the other end, or NULL */
 	enum verdict verdict;
+	const struct call_stack *stack; /* or NULL */
 };
 
 enum value_kind {
@@ -27,6 +29,7 @@ enum value_kind {
 	VALUE_LIST,
 	VALUE_TIME, /* CLOCK_MONOTONIC, ns */
 	VALUE_OTHER_END,
+	VALUE_STACK, /* calls, innermost first */
 };
 
 #define VALUE_ITEMS_MAX 24
@@ -38,7 +41,8 @@ struct value {
 	const char *text; /* perhaps in buffer; of VALUE_BYTES, len long or up to a NUL */
 	size_t len;
 	const char *items[VALUE_ITEMS_MAX];
-	size_t n; /* of the items */
+	const struct frame *frames;
+	size_t n; /* of the items or frames */
 	char buffer[VALUE_TEXT_SIZE];
 };
 

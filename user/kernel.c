@@ -244,6 +244,7 @@ static uint32_t features_of_btf(const struct btf *btf)
 		{ "BPF_FUNC_sock_from_file", FEATURE_file_socket },
 		{ "BPF_FUNC_sock_from_file", FEATURE_socket_storage },
 		{ "BPF_FUNC_check_mtu", FEATURE_global_pointers },
+		{ "BPF_FUNC_task_pt_regs", FEATURE_task_registers },
 		{ "BPF_FUNC_loop", FEATURE_loop },
 	};
 	const struct btf_type *ids = find_enum(btf, "bpf_func_id");
@@ -413,7 +414,8 @@ static const uint32_t tried = BIT(fentry_resets) | BIT(kprobe_resets) | BIT(fent
 /* Those that a kernel without BTF of its own has no use for. */
 static const uint32_t by_kernel_btf = BIT(fentry_resets) | BIT(fentry_listeners) |
 				      BIT(fexit_calls) | BIT(task_pointer) | BIT(file_socket) |
-				      BIT(socket_storage) | BIT(loop) | BIT(cgroup_iterator);
+				      BIT(socket_storage) | BIT(task_registers) | BIT(loop) |
+				      BIT(cgroup_iterator);
 
 static const uint32_t all_features = (UINT32_C(1) << FEATURE_COUNT) - 1;
 

@@ -76,6 +76,8 @@ enum {
 	KEY_PEER,
 	KEY_VERDICT,
 	KEY_LIMIT,
+	KEY_STACK,
+	KEY_KSTACK,
 	KEY_KEEP,
 	KEY_COLOR,
 	KEY_FIELDS,
@@ -130,6 +132,11 @@ static const struct argp_option described[] = {
 	  "EBADF; "
 	  "needs a filter such as -p or -P, since it costs something for each call",
 	  3 },
+	{ "stack", KEY_STACK, 0, 0,
+	  "With the code of the process that ended the connection, or was the last to send: "
+	  "functions, files and lines; costs something for each send",
+	  3 },
+	{ "kstack", KEY_KSTACK, 0, 0, "With the kernel's functions that ended it", 3 },
 	{ 0, 0, 0, 0, "How long:", 4 },
 	{ "duration", 'd', "SECONDS", 0, "End after so many seconds", 4 },
 	{ "keep", KEY_KEEP, 0, 0, "With -p: go on when the processes have ended", 4 },
@@ -512,6 +519,10 @@ static int check_together(struct parse *p)
 		return failed(p->why, EXIT_USAGE,
 			      "--limit and INTERVAL exclude each other: there are no lines to "
 			      "limit");
+	if ((o->stack || o->kstack) && (o->interval_ns || o->format == FORMAT_OPENMETRICS))
+		return failed(p->why, EXIT_USAGE,
+			      "--%s and INTERVAL exclude each other: a stack is that of one death",
+			      o->stack ? "stack" : "kstack");
 	if (check_telling(p))
 		return -1;
 	if (o->errors && !filter_is_set(&o->filter) && !o->cmd)
@@ -609,6 +620,12 @@ static int parse_other(struct parse *p, int key, const char *arg, struct argp_st
 		return 0;
 	case 'e':
 		p->options->errors = true;
+		return 0;
+	case KEY_STACK:
+		p->options->stack = true;
+		return 0;
+	case KEY_KSTACK:
+		p->options->kstack = true;
 		return 0;
 	case 'd':
 		return parse_duration(p, arg);

@@ -40,6 +40,7 @@ struct options {
 	bool keep;                    /* --keep: go on when the processes of -p have ended */
 	bool errors;                  /* -e */
 	bool orderly;                 /* -a */
+	bool stack, kstack;           /* --stack, --kstack */
 	bool verbose;                 /* -v */
 	enum format format;           /* --format, -j */
 	struct time_settings times;   /* -t, -T, --utc */

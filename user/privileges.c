@@ -76,6 +76,8 @@ const char *capability_name(int capability)
 		return "CAP_SYS_PTRACE";
 	case CAP_DAC_READ_SEARCH:
 		return "CAP_DAC_READ_SEARCH";
+	case CAP_CHECKPOINT_RESTORE:
+		return "CAP_CHECKPOINT_RESTORE";
 	case CAP_KILL:
 		return "CAP_KILL";
 	}
@@ -109,8 +111,11 @@ static uint64_t needed_later(const struct capability_sets *sets, uint32_t later)
 	if (bpf_needs_capability(sets))
 		needed |= sets->permitted & BIT(CAP_BPF) ? BIT(CAP_BPF) : BIT(CAP_SYS_ADMIN);
 	/* /proc/PID/fd of all processes, and where its links lead */
-	if (later & LATER_PROC)
+	if (later & (LATER_PROC | LATER_STACKS))
 		needed |= BIT(CAP_SYS_PTRACE) | BIT(CAP_DAC_READ_SEARCH);
+	/* /proc/PID/map_files */
+	if (later & LATER_STACKS)
+		needed |= BIT(CAP_CHECKPOINT_RESTORE);
 	/* the command may have become another user, by sudo for one */
 	if (later & LATER_COMMAND)
 		needed |= BIT(CAP_KILL);

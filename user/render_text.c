@@ -12,6 +12,7 @@
 #include "format.h"
 #include "story.h"
 #include "terminal.h"
+#include "text_stack.h"
 
 /* ---- one line for a death or an incident ------------------------------------------------- */
 
@@ -230,6 +231,9 @@ static void format_value(char *out, size_t size, const struct value *v, const st
 		break;
 	case VALUE_TIME:
 		format_time(out, v->number); /* there is room */
+		break;
+	case VALUE_STACK:
+		format_folded(out, size, v->frames, v->n);
 		break;
 	case VALUE_OTHER_END:
 		format_other_end(out, size, r->other);

@@ -75,6 +75,42 @@ static void put_list(struct json *j, const char *name, const struct value *v)
 	json_close(j, ']');
 }
 
+/* A name in a file that a process runs: any bytes, and cut if it is very long. */
+static void put_name(struct json *j, const char *name, const char *value)
+{
+	char text[ESCAPED_SIZE(FRAME_NAME_MAX)];
+
+	if (!value)
+		return;
+	escape_utf8(text, sizeof(text), value, FRAME_NAME_MAX);
+	json_string(j, name, text);
+}
+
+static void put_frame(struct json *j, const struct frame *f)
+{
+	json_open(j, NULL, '{');
+	put_name(j, "function", f->function);
+	put_name(j, "source", f->source);
+	if (f->line)
+		json_number(j, "line", f->line);
+	put_name(j, "object", f->object);
+	if (*f->build_id)
+		json_string(j, "build_id", f->build_id);
+	if (f->offset)
+		json_number(j, "offset", f->offset);
+	if (f->address)
+		json_number(j, "address", f->address);
+	json_close(j, '}');
+}
+
+static void put_stack(struct json *j, const char *name, const struct value *v)
+{
+	json_open(j, name, '[');
+	for (size_t i = 0; i < v->n; i++)
+		put_frame(j, &v->frames[i]);
+	json_close(j, ']');
+}
+
 /* Nothing if it is unknown. */
 static void put_field(struct json *j, unsigned int field, const struct record *r)
 {
@@ -99,6 +135,9 @@ static void put_field(struct json *j, unsigned int field, const struct record *r
 		break;
 	case VALUE_TIME:
 		put_time(j, v.number);
+		break;
+	case VALUE_STACK:
+		put_stack(j, name, &v);
 		break;
 	case VALUE_OTHER_END:
 		put_other_end(j, name, r->other);

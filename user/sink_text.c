@@ -4,6 +4,7 @@
 #include "render_text.h"
 #include "sink.h"
 #include "terminal.h"
+#include "text_stack.h"
 
 /* watch.c has said it on stderr. */
 static void start(struct sink *sink)
@@ -29,6 +30,8 @@ static void show_record(struct sink *sink, const struct record *r)
 	}
 	text_evidence(sink->out, r->e, r->other);
 	show_story(sink, r);
+	if (r->stack)
+		text_stacks(sink->out, r->stack);
 }
 
 /* Also where there is a column more; on a terminal before what would not be on one screen with the

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "advised.h"
+#include "call_stack.h"
 #include "capture.h"
 #include "cgroup.h"
 #include "child.h"
@@ -44,6 +45,7 @@ struct watch {
 	struct sink sink;
 	struct capture *capture;
 	struct settle *settle;
+	struct call_stacks *stacks; /* NULL without --stack and --kstack */
 	struct tally *tally;
 	struct advised *advised;
 	struct rows *rows;              /* NULL without an interval */
@@ -78,7 +80,7 @@ static bool is_withheld(struct watch *w, const struct evidence *e, enum verdict 
 }
 
 /* What will not be shown need not wait, nor be joined to its other end. */
-static void take_evidence(void *ctx, const struct evidence *e)
+static void take_evidence(void *ctx, const struct evidence *e, const struct stack_trace *stacks)
 {
 	enum verdict verdict = classify(&e->facts);
 	struct watch *w = ctx;
@@ -86,6 +88,8 @@ static void take_evidence(void *ctx, const struct evidence *e)
 	if (!settle_may_replace(e, verdict) && is_withheld(w, e, verdict))
 		return;
 	cgroup_find(e->owner.cgroup); /* it may be gone when the line is written */
+	if (stacks)
+		call_stacks_add(w->stacks, e, stacks);
 	settle_add(w->settle, e, monotonic_ns());
 }
 
@@ -111,6 +115,8 @@ static void show_evidence(void *ctx, const struct evidence *e, const struct evid
 	struct record r = { .e = e, .other = other, .verdict = classify(&e->facts) };
 	struct watch *w = ctx;
 
+	if (w->stacks)
+		r.stack = call_stacks_find(w->stacks, e);
 	/* What it replaces may have been wanted where it is not itself: settle.h. */
 	if (!filter_wants_verdict(&w->filter, r.verdict))
 		return;
@@ -534,7 +540,8 @@ static int give_up_privileges(const struct watch *w, struct failure *why)
 	const uint32_t later = (capture_reads_proc(w->capture) ? LATER_PROC : 0) |
 			       (w->child.pid ? LATER_COMMAND : 0) |
 			       (w->exporter ? LATER_SERVE : 0) |
-			       (w->options->command == COMMAND_TOP ? LATER_DRAW : 0);
+			       (w->options->command == COMMAND_TOP ? LATER_DRAW : 0) |
+			       (w->options->stack ? LATER_STACKS : 0);
 	char text[KEPT_SIZE];
 	struct kept kept;
 
@@ -555,6 +562,8 @@ static int open_watch(struct watch *w, struct failure *why)
 		.orderly = o->orderly,
 		.errors = o->errors,
 		.records_per_slice = records_per_slice(o),
+		.user_stacks = o->stack,
+		.kernel_stacks = o->kstack,
 		.verbose = o->verbose,
 		.without = o->without,
 	};
@@ -567,12 +576,14 @@ static int open_watch(struct watch *w, struct failure *why)
 	w->settle = settle_new(show_evidence, find_holders, w);
 	w->tally = tally_new();
 	w->advised = advised_new();
+	w->stacks = o->stack || o->kstack ? call_stacks_new(o->kstack) : NULL;
 	if (o->interval_ns)
 		w->rows = rows_new(show_row, w);
 	else
 		w->limit = limit_new(o->limit, show_withheld, w);
 	if (w->signals < 0 || w->epoll < 0 || !w->settle || !w->tally || !w->advised ||
-	    !(w->rows || w->limit) || sink_open(&w->sink, o, w->out))
+	    ((o->stack || o->kstack) && !w->stacks) || !(w->rows || w->limit) ||
+	    sink_open(&w->sink, o, w->out))
 		return failed(why, EXIT_FAILED, "cannot set up: %s", strerror(errno));
 	if (watch_processes(w, why) || (o->listen.size && open_exporter(w, why)))
 		return -1;
@@ -607,6 +618,7 @@ static void close_watch(struct watch *w)
 	capture_close(w->capture);
 	sink_close(&w->sink);
 	settle_free(w->settle);
+	call_stacks_free(w->stacks);
 	tally_free(w->tally);
 	advised_free(w->advised);
 	rows_free(w->rows);

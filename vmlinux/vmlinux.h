@@ -18,21 +18,28 @@ struct bpf_iter_meta;
 struct bpf_map;
 struct cgroup;
 struct css_set;
+struct dentry;
 struct fdtable;
 struct file;
 struct files_struct;
 struct inode;
 struct ipv6_pinfo;
 struct kernfs_node;
+struct mm_struct;
+struct mnt_namespace;
+struct mount;
 struct net;
 struct net_device;
+struct nsproxy;
 struct request_sock;
 struct seq_file;
 struct sock;
 struct sock_common;
 struct sock_reuseport;
 struct socket;
+struct super_block;
 struct task_struct;
+struct vfsmount;
 
 enum {
 	false = 0,
@@ -182,6 +189,8 @@ typedef __u16 __sum16;
 typedef int __kernel_pid_t;
 typedef __kernel_pid_t pid_t;
 typedef unsigned short umode_t;
+typedef u32 __kernel_dev_t;
+typedef __kernel_dev_t dev_t;
 
 struct bpf_iter_meta {
 	union {
@@ -577,8 +586,25 @@ struct task_struct {
 	char comm[16];
 	struct task_struct *group_leader;
 	struct task_struct *real_parent;
+	struct mm_struct *mm;
+	struct nsproxy *nsproxy;
 	struct files_struct *files;
 	struct css_set *cgroups;
+};
+
+struct mm_struct {
+	struct {
+		unsigned long start_code;
+		struct file *exe_file;
+	};
+};
+
+struct nsproxy {
+	struct mnt_namespace *mnt_ns;
+};
+
+struct mnt_namespace {
+	struct ns_common ns;
 };
 
 struct css_set {
@@ -595,14 +621,48 @@ struct kernfs_node {
 	u64 id;
 };
 
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
 struct file {
 	struct inode *f_inode;
+	union {
+		const struct path f_path;
+	};
 	void *private_data;
+};
+
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct dentry *d_parent;
+	union {
+		const struct qstr d_name;
+	};
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
 };
 
 struct inode {
 	unsigned long i_ino;
 	umode_t i_mode;
+	struct super_block *i_sb;
+};
+
+struct super_block {
+	dev_t s_dev;
 };
 
 struct files_struct {
@@ -632,6 +692,9 @@ struct pt_regs {
 	unsigned long cx;
 	unsigned long r8;
 	unsigned long orig_ax;
+	unsigned long ip;
+	unsigned long sp;
+	unsigned long bp;
 };
 
 #pragma clang attribute pop

@@ -13,7 +13,8 @@
 /* tcp_conn_request() cannot be attached to by fentry there. */
 #define LINUX_6_1                                                                                  \
 	((LINUX_5_10 & ~BIT(fentry_listeners)) | BIT(task_pointer) | BIT(file_socket) |            \
-	 BIT(socket_storage) | BIT(global_pointers) | BIT(loop) | BIT(cgroup_iterator))
+	 BIT(socket_storage) | BIT(global_pointers) | BIT(task_registers) | BIT(loop) |            \
+	 BIT(cgroup_iterator))
 #define LINUX_6_12                                                                                 \
 	(LINUX_6_1 | BIT(fentry_listeners) | BIT(socket_calls) | BIT(stray_resets) |               \
 	 BIT(reset_reason) | BIT(drop_socket))
@@ -39,6 +40,7 @@ static const struct {
 	    [LADDER_GIVEN_UP] = 2,
 	    [LADDER_OVERFLOWS] = 2,
 	    [LADDER_CALLS] = 2,
+	    [LADDER_SENDS] = 4,
 	    [LADDER_SNAPSHOT] = 2,
 	    [LADDER_HOLDERS] = 2,
 	    [LADDER_MARKS] = 2,
@@ -52,6 +54,7 @@ static const struct {
 	    [LADDER_GIVEN_UP] = 2,
 	    [LADDER_OVERFLOWS] = 3,
 	    [LADDER_CALLS] = 2,
+	    [LADDER_SENDS] = 2,
 	    [LADDER_SNAPSHOT] = 1,
 	    [LADDER_HOLDERS] = 1,
 	    [LADDER_MARKS] = 1,
@@ -65,6 +68,7 @@ static const struct {
 	    [LADDER_GIVEN_UP] = 1,
 	    [LADDER_OVERFLOWS] = 2,
 	    [LADDER_CALLS] = 1,
+	    [LADDER_SENDS] = 1,
 	    [LADDER_SNAPSHOT] = 1,
 	    [LADDER_HOLDERS] = 1,
 	    [LADDER_MARKS] = 1,
@@ -78,6 +82,7 @@ static const struct {
 	    [LADDER_GIVEN_UP] = 1,
 	    [LADDER_OVERFLOWS] = 4,
 	    [LADDER_CALLS] = 1,
+	    [LADDER_SENDS] = 1,
 	    [LADDER_SNAPSHOT] = 1,
 	    [LADDER_HOLDERS] = 1,
 	    [LADDER_MARKS] = 1,
@@ -91,6 +96,7 @@ static const struct {
 	    [LADDER_GIVEN_UP] = 1,
 	    [LADDER_OVERFLOWS] = 1,
 	    [LADDER_CALLS] = 1,
+	    [LADDER_SENDS] = 1,
 	    [LADDER_SNAPSHOT] = 1,
 	    [LADDER_HOLDERS] = 1,
 	    [LADDER_MARKS] = 1,
@@ -104,6 +110,7 @@ static const struct {
 	    [LADDER_GIVEN_UP] = 2,
 	    [LADDER_OVERFLOWS] = 3,
 	    [LADDER_CALLS] = 3,
+	    [LADDER_SENDS] = 4,
 	    [LADDER_SNAPSHOT] = 3,
 	    [LADDER_HOLDERS] = 3,
 	    [LADDER_MARKS] = 2,
@@ -118,6 +125,7 @@ static const struct {
 	    [LADDER_GIVEN_UP] = 1,
 	    [LADDER_OVERFLOWS] = 5,
 	    [LADDER_CALLS] = 1,
+	    [LADDER_SENDS] = 4,
 	    [LADDER_SNAPSHOT] = 3,
 	    [LADDER_HOLDERS] = 3,
 	    [LADDER_MARKS] = 2,
@@ -131,6 +139,7 @@ static const struct {
 	    [LADDER_GIVEN_UP] = 3,
 	    [LADDER_OVERFLOWS] = 6,
 	    [LADDER_CALLS] = 3,
+	    [LADDER_SENDS] = 4,
 	    [LADDER_SNAPSHOT] = 3,
 	    [LADDER_HOLDERS] = 3,
 	    [LADDER_MARKS] = 2,

@@ -29,7 +29,7 @@
 
 #define NEVER  0
 #define ALWAYS UINT32_MAX
-#define ALL    (LATER_PROC | LATER_COMMAND | LATER_SERVE | LATER_DRAW)
+#define ALL    (LATER_PROC | LATER_COMMAND | LATER_SERVE | LATER_DRAW | LATER_STACKS)
 #define NOBODY (1 << 23) /* more than any PID */
 
 static pid_t command; /* a process that a signal can be sent to */
@@ -126,6 +126,7 @@ ATTEMPT(signal_command, kill(command, 0))
 ATTEMPT(signal_self, kill(getpid(), 0))
 ATTEMPT(become_dumpable, prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
 ATTEMPT(name_thread, prctl(PR_SET_NAME, "tcpwhy", 0, 0, 0))
+ATTEMPT(open_beneath, syscall(SYS_openat2, -1, "", NULL, 0))
 ATTEMPT(wait_some, usleep(1))
 
 static const struct attempt attempts[] = {
@@ -142,6 +143,7 @@ static const struct attempt attempts[] = {
 	{ "bind()", bind_socket, NEVER },
 	{ "accept4()", accept_connection, LATER_SERVE },
 	{ "open() to read", open_to_read, ALWAYS },
+	{ "openat2()", open_beneath, LATER_STACKS },
 	{ "open() of a directory", open_directory, ALWAYS },
 	{ "open() to write", open_to_write, NEVER },
 	{ "open() to read and write", open_for_both, NEVER },

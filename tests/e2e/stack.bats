@@ -1,0 +1,159 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# --stack and --kstack: which code ended a connection, or was the last to send. The servers of stack/ close with unread
+# data; the client is Python.
+
+load lib
+
+PORT=7600
+
+setup() {
+	make_netns
+}
+
+teardown() {
+	kill_tcpwhy
+	remove_netns
+}
+
+# build NAME FLAGS... : a server of stack/server.c or .cc
+build() {
+	local source=$TOP/tests/e2e/stack/server.c compiler=gcc
+	if [ "$1" = c++ ]; then
+		source=${source}c compiler=g++
+	fi
+	SERVER=$BATS_TEST_TMPDIR/$1
+	"$compiler" -O2 "${@:2}" -o "$SERVER" "$source"
+}
+
+is_ready() {
+	grep -q ready "$BATS_TEST_TMPDIR/said"
+}
+
+# died VERDICT : a line for it is there
+died() {
+	grep -q "$1" "$OUT"
+}
+
+# drop VERDICT ARGS... : the server, with these arguments behind the port, ends the connection; tcpwhy has said so
+drop() {
+	in_netns "$SERVER" $PORT "${@:2}" >"$BATS_TEST_TMPDIR/said" 3>&- &
+	disown
+	wait_for 10 is_ready
+	mkfifo "$BATS_TEST_TMPDIR/hold"
+	in_netns $PYTHON "$TOP/tests/e2e/stack/client.py" $PORT <"$BATS_TEST_TMPDIR/hold" 3>&- &
+	disown
+	# shellcheck disable=SC2034 # it stays open until the test is over
+	exec {HELD}>"$BATS_TEST_TMPDIR/hold"
+	wait_for 10 died "$1" || fail "no $1: $(cat "$OUT")"
+	wait_for 10 died peer-aborted || fail "no peer-aborted: $(cat "$OUT")"
+	stop_tcpwhy
+}
+
+# line_of TEXT : in stack/server.c
+line_of() {
+	grep -nF "$1" "$TOP/tests/e2e/stack/server.c" | head -n 1 | cut -d : -f 1
+}
+
+# frames VERDICT FIELD : of the JSON, "function source:line" each, innermost first
+frames() {
+	jq -r "select(.verdict == \"$1\") | .$2[]? | \"\(.function // \"?\") \((.source // \"-\") | sub(\".*/\"; \"\")):\(.line // 0)\"" "$OUT"
+}
+
+@test "the calls that closed, with file and line; and who had been the last to send" {
+	build server -g -fno-omit-frame-pointer
+	start_tcpwhy -P $PORT --stack
+	drop unread-data 10
+	run cat "$OUT"
+	assert_line --regexp '^ +in this call of the process:$'
+	assert_line --regexp "^ +drop_client  .*/server\.c:$(line_of 'here it is dropped')\$"
+	assert_line --regexp "^ +serve  .*/server\.c:$(line_of 'return drop_client')\$"
+	assert_line --regexp "^ +main  .*/server\.c:$(line_of 'int err = serve')\$"
+	assert_line --regexp '^ +the last to send was:$'
+	assert_line --regexp '^ +_PyEval_EvalFrameDefault  /usr/bin/python3'
+	refute_line --regexp 'in the kernel'
+}
+
+@test "without frame pointers too, and by the time the process has exited; as JSON" {
+	build server -g -fomit-frame-pointer
+	start_tcpwhy -P $PORT --stack -j
+	drop unread-data
+	run frames unread-data stack
+	assert_line "drop_client server.c:$(line_of 'here it is dropped')"
+	assert_line "serve server.c:$(line_of 'return drop_client')"
+	assert_equal "$(jq -r 'select(.verdict == "unread-data") | .stack_moment' "$OUT")" event
+	assert_equal "$(jq -r 'select(.verdict == "peer-aborted") | .stack_moment' "$OUT")" last-send
+	run $PYTHON "$TOP/tests/e2e/records.py" lines "$OUT"
+	assert_success
+}
+
+@test "of a stripped file, build id and offset" {
+	local id
+	build server -s -Wl,--build-id
+	id=$(readelf -n "$SERVER" | sed -n 's/.*Build ID: //p')
+	start_tcpwhy -P $PORT --stack
+	drop unread-data 10
+	grep -qE "^ +\?  $SERVER\+0x[0-9a-f]+  build id $id\$" "$OUT" || fail "no frame of build $id: $(cat "$OUT")"
+}
+
+@test "C++ by the names that are in the source" {
+	build c++ -g
+	start_tcpwhy -P $PORT --stack -j
+	drop linger-zero 10
+	run frames linger-zero stack
+	assert_output --partial close
+	assert_line --regexp '^shop::session<int>::abort_now\(linger\) server\.cc:[0-9]+$'
+}
+
+@test "Go, stripped, by its own table" {
+	command -v go >/dev/null || skip 'no Go here'
+	SERVER=$BATS_TEST_TMPDIR/go
+	HOME=$BATS_TEST_TMPDIR go build -ldflags='-s -w' -o "$SERVER" "$TOP/tests/e2e/stack/server.go"
+	start_tcpwhy -P $PORT --stack -j
+	drop unread-data
+	run frames unread-data stack
+	assert_line 'main.dropClient -:0'
+	assert_line 'main.main -:0'
+}
+
+@test "the kernel's functions, of the event" {
+	grep -q ' tcp_close$' /proc/kallsyms || skip 'the kernel hides the names of its functions'
+	build server
+	start_tcpwhy -P $PORT --kstack -j
+	drop unread-data
+	run frames unread-data kstack
+	assert_line 'tcp_close -:0'
+	refute_line --partial bpf
+	run frames unread-data stack
+	assert_output ''
+}
+
+# of_tcpwhy programs|maps : of those of the running one, the names
+of_tcpwhy() {
+	sed -n "s/^$1:\t*//p" /proc/"$WATCHER"/fdinfo/* | sort -u
+}
+
+@test "nothing of it is loaded unless it is asked for" {
+	command -v bpftool >/dev/null || skip 'no bpftool here'
+	local ids
+	start_tcpwhy -P $PORT
+	ids=$(of_tcpwhy map_id)
+	run bpftool map show
+	refute_line --regexp "^($(tr '\n' '|' <<<"$ids")none):.* name sent_stacks "
+	ids=$(of_tcpwhy prog_id)
+	run bpftool prog show
+	refute_line --regexp "^($(tr '\n' '|' <<<"$ids")none):.* name note_send"
+	stop_tcpwhy
+	start_tcpwhy -P $PORT --stack
+	ids=$(of_tcpwhy map_id)
+	run bpftool map show
+	assert_line --regexp "^($(tr '\n' '|' <<<"$ids")none):.* name sent_stacks "
+	stop_tcpwhy
+}
+
+@test "--stack is not for counters" {
+	run "$TCPWHY" --stack 1
+	assert_failure 2
+	assert_output --partial '--stack and INTERVAL exclude each other'
+}
