@@ -156,7 +156,7 @@ static void add_user(struct call_stacks *stacks, struct call_stack *stack,
 
 /* ---- kernel frames --------------------------------------------------------------------------- */
 
-static void read_kernel_symbols(struct call_stacks *stacks)
+void call_stacks_learn_kernel(struct call_stacks *stacks)
 {
 	FILE *in = fopen("/proc/kallsyms", "re");
 
@@ -209,20 +209,17 @@ static void add_kernel(struct call_stacks *stacks, struct call_stack *stack,
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
-struct call_stacks *call_stacks_new(bool kernel)
+struct call_stacks *call_stacks_new(void)
 {
 	struct call_stacks *stacks = calloc(1, sizeof(*stacks));
 
 	if (!stacks)
 		return NULL;
 	stacks->cache = object_cache_new();
-	if (!stacks->cache) {
-		free(stacks);
-		return NULL;
-	}
-	if (kernel)
-		read_kernel_symbols(stacks);
-	return stacks;
+	if (stacks->cache)
+		return stacks;
+	free(stacks);
+	return NULL;
 }
 
 static void free_frames(struct frame *frames, size_t n)

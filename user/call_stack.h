@@ -6,7 +6,6 @@
 #ifndef TCPWHY_CALL_STACK_H
 #define TCPWHY_CALL_STACK_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,11 +32,14 @@ struct call_stack {
 
 struct call_stacks;
 
+/* NULL: out of memory. */
+struct call_stacks *call_stacks_new(void);
+
 /*
- * kernel: there will be kernel stacks, too; the kernel's symbols are read now, which may take a
- * capability. NULL: out of memory.
+ * For kernel stacks: reads the kernel's symbols, which may take a capability. Our own programs are
+ * among them if they are loaded, and are left out of what is shown.
  */
-struct call_stacks *call_stacks_new(bool kernel);
+void call_stacks_learn_kernel(struct call_stacks *stacks);
 void call_stacks_free(struct call_stacks *stacks);
 
 /* Those of this evidence; the process is looked at now. */

@@ -576,7 +576,7 @@ static int open_watch(struct watch *w, struct failure *why)
 	w->settle = settle_new(show_evidence, find_holders, w);
 	w->tally = tally_new();
 	w->advised = advised_new();
-	w->stacks = o->stack || o->kstack ? call_stacks_new(o->kstack) : NULL;
+	w->stacks = o->stack || o->kstack ? call_stacks_new() : NULL;
 	if (o->interval_ns)
 		w->rows = rows_new(show_row, w);
 	else
@@ -588,6 +588,8 @@ static int open_watch(struct watch *w, struct failure *why)
 	if (watch_processes(w, why) || (o->listen.size && open_exporter(w, why)))
 		return -1;
 	w->capture = capture_open(&settings, &sink, why);
+	if (w->capture && o->kstack)
+		call_stacks_learn_kernel(w->stacks);
 	if (!w->capture || give_up_privileges(w, why))
 		return -1;
 	watch_fd(w, w->signals, EPOLLIN);
