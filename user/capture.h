@@ -28,6 +28,8 @@ struct capture_settings {
 struct capture_sink {
 	void (*evidence)(void *ctx, const struct evidence *e);
 	void (*closer)(void *ctx, uint64_t sock_id, const struct owner *owner);
+	/* Only of a recording (source.h): somebody searched, from `now` on, and found these. */
+	void (*searched)(void *ctx, uint64_t now, const struct wanted *found, size_t n);
 	void *ctx;
 };
 

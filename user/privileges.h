@@ -22,6 +22,7 @@ enum later {
 	LATER_PROC = 1 << 0,    /* looks into /proc/PID of other users' processes */
 	LATER_COMMAND = 1 << 1, /* passes signals on to the command, and waits for its end */
 	LATER_SERVE = 1 << 2,   /* serves connections of a listener */
+	LATER_RECORD = 1 << 4,  /* writes a recording, and the files that follow it */
 	LATER_DRAW = 1 << 3,    /* sets the terminal, suspends itself: a program on a screen */
 };
 
