@@ -158,6 +158,10 @@ test-real: setup-real ## haproxy, MariaDB, nginx, redis, Go, curl, Java, Node
 	$(Q)$(MAKE) --no-print-directory tcpwhy
 	$(Q)tests/run.sh real
 
+golden: setup-test ## record all scenarios anew into tests/data, and what must be told of them; look at the difference
+	$(Q)$(MAKE) --no-print-directory tcpwhy
+	$(Q)tests/data/golden.sh
+
 test-vm: setup-vm ## the end-to-end tests under other kernels, in qemu (KERNEL=6.1 TESTS=tests/e2e/deaths.bats)
 	$(Q)$(MAKE) --no-print-directory tcpwhy
 	$(Q)tests/vm/run.sh $(KERNEL)
@@ -353,5 +357,5 @@ $(BUILD)/bench/empty.skel.h: tools/bench/empty.bpf.c
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/tests/*.d $(BUILD)/bench/*.d $(BUILD)/fuzz/*.d $(BUILD)/fuzz/user/*.d)
 
-.PHONY: all run demo bench bench-vm install install-built uninstall tarball deb test test-fuzz test-asan unit-tests test-soak test-slow test-storm test-real test-vm test-vm-quick test-vm-arm64 test-pristine test-deb test-reproducible setup lint format vmlinux clean help \
+.PHONY: all run demo bench bench-vm install install-built uninstall tarball deb test test-fuzz test-asan unit-tests test-soak test-slow test-storm test-real test-vm test-vm-quick test-vm-arm64 test-pristine test-deb test-reproducible setup lint format vmlinux golden clean help \
 	setup-build setup-install setup-deb setup-test setup-bench setup-demo setup-real setup-fuzz setup-vm setup-arm64 setup-vm-arm64

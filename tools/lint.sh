@@ -21,10 +21,10 @@ check cppcheck -q --std=c11 --enable=warning,portability,performance --error-exi
 	--suppressions-list=tools/lint-exceptions.txt -Iuser -Ibpf -D_GNU_SOURCE '-DTCPWHY_VERSION="0"' \
 	'-DLIBBPF_OPTS(type,name,...)=struct type name' $(git ls-files 'user/*.c')
 # shellcheck disable=SC2046
-check codespell $(git ls-files ':!LICENSE' ':!vmlinux/vmlinux.h' ':!tests/fuzz/corpus')
+check codespell $(git ls-files ':!LICENSE' ':!vmlinux/vmlinux.h' ':!tests/fuzz/corpus' ':!tests/data/*.trace')
 
 for file in $(git ls-files ':!LICENSE' ':!README.md' ':!.gitignore' ':!.editorconfig' ':!debian/copyright' ':!debian/source/format' \
-	':!tests/fuzz/corpus'); do
+	':!tests/fuzz/corpus' ':!tests/data/*.t*'); do
 	head -n 3 "$file" | grep -q 'SPDX-License-Identifier: GPL-2.0-only' || {
 		echo "$file: no SPDX line"
 		status=1

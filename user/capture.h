@@ -32,6 +32,8 @@ struct capture_sink {
 	/* stacks: NULL unless they were asked for. */
 	void (*evidence)(void *ctx, const struct evidence *e, const struct stack_trace *stacks);
 	void (*closer)(void *ctx, uint64_t sock_id, const struct owner *owner);
+	/* Only of a recording (source.h): somebody searched, from `now` on, and found these. */
+	void (*searched)(void *ctx, uint64_t now, const struct wanted *found, size_t n);
 	void *ctx;
 };
 

@@ -123,6 +123,7 @@ struct known {
 
 static void *known; /* a tree of struct known, by id */
 static size_t n_known;
+static bool is_recorded; /* this host has nothing to do with it */
 
 static int compare(const void *a, const void *b)
 {
@@ -139,24 +140,46 @@ static const struct cgroup_home *recall(__u64 id)
 	return found ? &(*found)->home : NULL;
 }
 
-static void learn(__u64 id, const char *path)
+static void forget_all(void)
+{
+	tdestroy(known, free);
+	known = NULL;
+	n_known = 0;
+}
+
+void cgroup_tell(__u64 id, const struct cgroup_home *home)
 {
 	struct known *new;
 
 	if (recall(id))
 		return;
-	if (n_known++ == KNOWN_MAX) {
-		tdestroy(known, free);
-		known = NULL;
-		n_known = 1;
-	}
+	if (n_known == KNOWN_MAX)
+		forget_all();
 	new = malloc(sizeof(*new));
 	if (!new)
 		return;
 	new->id = id;
-	cgroup_parse(&new->home, path);
-	if (!tsearch(new, &known, compare))
+	new->home = *home;
+	if (tsearch(new, &known, compare))
+		n_known++;
+	else
 		free(new);
+}
+
+static void learn(__u64 id, const char *path)
+{
+	struct cgroup_home home;
+
+	if (recall(id))
+		return;
+	cgroup_parse(&home, path);
+	cgroup_tell(id, &home);
+}
+
+void cgroup_begin_recording(void)
+{
+	forget_all();
+	is_recorded = true;
 }
 
 /* ---- the hierarchy ------------------------------------------------------------------------- */
@@ -216,7 +239,7 @@ const struct cgroup_home *cgroup_find(__u64 id)
 	const struct cgroup_home *home = id ? recall(id) : NULL;
 	uint64_t now;
 
-	if (id && !home && (now = monotonic_ns()) >= rests_until) {
+	if (id && !home && !is_recorded && (now = monotonic_ns()) >= rests_until) {
 		cgroup_learn_all();
 		learn(id, ""); /* what cannot be seen now will not be later */
 		rests_until = monotonic_ns() + WALK_REST * (monotonic_ns() - now);

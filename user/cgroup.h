@@ -40,4 +40,11 @@ void cgroup_learn_all(void);
  */
 const struct cgroup_home *cgroup_find(__u64 id);
 
+/*
+ * A recording is read: forgets all that is known, and looks no more at this host. What is known
+ * then is what is told by cgroup_tell().
+ */
+void cgroup_begin_recording(void);
+void cgroup_tell(__u64 id, const struct cgroup_home *home);
+
 #endif

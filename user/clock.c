@@ -33,6 +33,24 @@ void clock_find_offset(void)
 	fclose(file);
 }
 
+static struct {
+	bool used;
+	uint64_t now;
+	int64_t wall_ahead;
+} recorded;
+
+void clock_set_recorded(uint64_t now, int64_t wall_ahead_ns)
+{
+	recorded.used = true;
+	recorded.now = now;
+	recorded.wall_ahead = wall_ahead_ns;
+}
+
+uint64_t monotonic_ns(void)
+{
+	return recorded.used ? recorded.now : clock_ns(CLOCK_MONOTONIC) - clock_offset_ns;
+}
+
 uint64_t wall_ns(uint64_t when)
 {
 	static int64_t
@@ -41,6 +59,8 @@ uint64_t wall_ns(uint64_t when)
 	int64_t unsure = after - before + NOTICED; /* we may have been interrupted in between */
 	int64_t now_ahead = wall - before;
 
+	if (recorded.used)
+		return when + recorded.wall_ahead;
 	if (now_ahead > ahead + unsure || now_ahead < ahead - unsure)
 		ahead = now_ahead;
 	return when + ahead;

@@ -23,13 +23,17 @@ extern uint64_t clock_offset_ns;
 /* Before the first of the times that are compared with those of records. */
 void clock_find_offset(void);
 
-static inline uint64_t monotonic_ns(void)
-{
-	return clock_ns(CLOCK_MONOTONIC) - clock_offset_ns;
-}
+/* Of the host, or of a recording. */
+uint64_t monotonic_ns(void);
 
 /* The time of day, ns since 1970, of a time by CLOCK_MONOTONIC; the same for the same time, unless
  * the clock is set. */
 uint64_t wall_ns(uint64_t when);
+
+/*
+ * From now on both clocks are those of a recording: it is `now` there, until the next call, and
+ * CLOCK_REALTIME is so much ahead.
+ */
+void clock_set_recorded(uint64_t now, int64_t wall_ahead_ns);
 
 #endif

@@ -66,6 +66,7 @@ static const struct argument arguments[] = {
 	{ .name = "NETWORK" },
 	{ .name = "PORT" },
 	{ .name = "SECONDS" },
+	{ .name = "SIZE" },
 };
 
 static bool is_list(const char *name)

@@ -11,7 +11,7 @@ enum exit_status {
 	EXIT_NO_BTF = 4,           /* the kernel has no BTF */
 	EXIT_KERNEL = 5,           /* the kernel lacks a hook or a feature, or refused a program */
 	EXIT_NO_PROCESS = 6,       /* no process has that PID */
-	EXIT_OUTPUT = 7,           /* stdout cannot be written */
+	EXIT_OUTPUT = 7,           /* stdout, or a recording, cannot be written */
 	EXIT_INPUT = 8,            /* of the input not all can be read; the rest was used */
 	EXIT_FOUND = 9,            /* check: it works, and something was found on this host */
 	EXIT_NOT_EXECUTABLE = 126, /* the command is there and cannot be executed */

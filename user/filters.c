@@ -49,24 +49,17 @@ static uint32_t thread_group(uint64_t tid)
 
 static int add_pid(struct filter *f, const char *item, struct failure *why)
 {
-	uint32_t tgid;
 	uint64_t pid;
 
 	if (parse_whole(&pid, item, 1, 1 << 22))
 		return failed(why, EXIT_USAGE, "bad PID '%s': give the number of a process", item);
-	tgid = thread_group(pid);
-	if (!tgid)
-		return failed(why, EXIT_NO_PROCESS, "there is no process with PID %s", item);
-	for (unsigned int i = 0; i < f->pid_count; i++)
-		if (f->pids[i] == tgid)
-			return 0;
 	if (f->pid_count == FILTER_PIDS_MAX)
 		return failed(
 			why, EXIT_USAGE,
 			"more than %d processes: watch their parent with --children, or their "
 			"cgroup",
 			FILTER_PIDS_MAX);
-	f->pids[f->pid_count++] = tgid;
+	f->pids[f->pid_count++] = pid;
 	return 0;
 }
 
@@ -77,6 +70,31 @@ int filter_add_pids(struct filter *f, const char *list, struct failure *why)
 	while (next_item(&list, item))
 		if (add_pid(f, item, why))
 			return -1;
+	return 0;
+}
+
+static bool is_among(uint32_t pid, const uint32_t *pids, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		if (pids[i] == pid)
+			return true;
+	return false;
+}
+
+int filter_find_processes(struct filter *f, struct failure *why)
+{
+	unsigned int n = f->pid_count;
+
+	f->pid_count = 0;
+	for (unsigned int i = 0; i < n; i++) {
+		uint32_t tgid = thread_group(f->pids[i]);
+
+		if (!tgid)
+			return failed(why, EXIT_NO_PROCESS, "there is no process with PID %u",
+				      f->pids[i]);
+		if (!is_among(tgid, f->pids, f->pid_count))
+			f->pids[f->pid_count++] = tgid;
+	}
 	return 0;
 }
 

@@ -19,7 +19,7 @@
 #define FILTER_PEERS_MAX 256
 
 struct filter {
-	uint32_t pids[FILTER_PIDS_MAX]; /* thread group ids */
+	uint32_t pids[FILTER_PIDS_MAX]; /* thread group ids, after filter_find_processes() */
 	unsigned int pid_count;
 	bool children;             /* their descendants, too */
 	uint32_t ports;            /* the kinds of enum port_flag that were asked for */
@@ -39,6 +39,10 @@ int filter_add_ports(struct filter *f, enum port_flag flag, const char *list, st
 int filter_add_peers(struct filter *f, const char *list, struct failure *why);
 int filter_add_verdicts(struct filter *f, const char *list, struct failure *why);
 
+/* The PIDs must be those of processes that are there now, or of their threads. 0, or -1 and *why.
+ */
+int filter_find_processes(struct filter *f, struct failure *why);
+
 /* family: AF_INET or AF_INET6. */
 void filter_add_family(struct filter *f, int family);
 
@@ -53,6 +57,12 @@ int filter_set_cgroup(struct filter *f, const char *text, struct failure *why);
 
 /* Has any connection been asked for by its process, its ends, its namespace or its cgroup? */
 bool filter_is_set(const struct filter *f);
+
+/*
+ * Of evidence that has been recorded: does it pass what is asked for, but for children, the cgroup
+ * and the verdict? Its process is the one that is named.
+ */
+bool filter_matches(const struct filter *f, const struct evidence *e);
 
 /* --verdict, the other filters being the kernel's own business. */
 bool filter_wants_verdict(const struct filter *f, enum verdict verdict);

@@ -11,6 +11,7 @@
 #include "kernel_btf.h"
 #include "options.h"
 #include "render_text.h"
+#include "replay.h"
 #include "terminal.h"
 #include "terminfo.h"
 #include "watch.h"
@@ -45,6 +46,8 @@ static int (*const commands[])(const struct options *options, struct failure *wh
 	[COMMAND_VERDICTS] = show_verdicts,
 	[COMMAND_COMPLETIONS] = show_completions,
 	[COMMAND_CHECK] = check,
+	[COMMAND_RECORD] = watch,
+	[COMMAND_REPLAY] = replay,
 	[COMMAND_EXPLAIN] = explain,
 	[COMMAND_JOIN] = join,
 };

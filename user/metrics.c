@@ -4,9 +4,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 #include "escape.h"
+#include "host.h"
 #include "services.h"
 
 struct metrics {
@@ -144,12 +144,11 @@ static void write_overflows(FILE *out, const struct metrics *m)
 
 static void write_build(FILE *out)
 {
-	struct utsname system = {};
+	const struct utsname *host = host_watched();
 
-	uname(&system);
 	family(out, "build", "info", "Of tcpwhy, and the kernel that it runs on.");
 	fprintf(out, "tcpwhy_build_info{version=\"%s\"", TCPWHY_VERSION);
-	label(out, "kernel_release", system.release, sizeof(system.release));
+	label(out, "kernel_release", host->release, sizeof(host->release));
 	fprintf(out, "} 1\n");
 }
 

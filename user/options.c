@@ -28,8 +28,8 @@ static const char doc[] =
 	"capabilities are "
 	"missing, 4 the kernel has no BTF, 5 the kernel lacks something else that is needed, 6 no "
 	"such "
-	"process, 7 stdout cannot be written, 8 not all of the input can be used, 9 check has "
-	"found "
+	"process, 7 stdout or a recording cannot be written, 8 not all of the input can be used, "
+	"or it is no recording, 9 check has found "
 	"something. With a COMMAND: its own; 128 and the number of the "
 	"signal that killed it; 126 it cannot be executed, 127 it does not exist.\n"
 	"\n"
@@ -45,6 +45,10 @@ static const char doc[] =
 	"listeners, peers and processes that have most, and the last deaths. Keys sort, filter, "
 	"pause, and show the story of a death.\n"
 	"\n"
+	"With record: writes all that is seen to FILE, behind what is recorded there already; "
+	"with replay: tells it as if it happened now, with the outputs and filters of a live watch "
+	"and the rules of today. What a file that is damaged has before the damage is told.\n"
+	"\n"
 	"With explain: tells all about a VERDICT, or to which verdicts an error MESSAGE may lead, "
 	"such as 'connection reset by peer' or a line of a log. Without either it lists what it "
 	"knows.\n"
@@ -59,6 +63,10 @@ static const char doc[] =
 	"                         what becomes of the connections of this command\n"
 	"  tcpwhy 1 60            counters, each second for a minute\n"
 	"  tcpwhy top -P 3306     the same on a screen, with who has most\n"
+	"  tcpwhy record -a --rotate-size 100M FILE\n"
+	"                         all deaths into FILE, up to 100 MB, then the next 100 MB\n"
+	"  tcpwhy replay -P 3306 FILE 1\n"
+	"                         counters of a recording, for each second of it\n"
 	"  tcpwhy check           does it work here, and which accidents wait to happen\n"
 	"  tcpwhy explain unread-data\n"
 	"                         what happened, what both ends see, how to confirm and to fix it\n"
@@ -88,6 +96,8 @@ enum {
 	KEY_STUCK,
 	KEY_IDLE,
 	KEY_COMPLETIONS,
+	KEY_ROTATE_SIZE,
+	KEY_ROTATE_KEEP,
 	KEY_WITHOUT
 };
 
@@ -97,7 +107,9 @@ enum {
 #define DEFAULT_STUCK_NS UINT64_C(30000000000) /* no busy process takes so long to look */
 
 /* Options of groups up to this one are about what is watched. */
-#define WATCH_GROUPS 5
+#define WATCH_GROUPS 6
+
+#define DEFAULT_KEEP 5 /* files, if they are rotated */
 
 static const struct argp_option described[] = {
 	{ 0, 0, 0, 0,
@@ -165,28 +177,33 @@ static const struct argp_option described[] = {
 	  5 },
 	{ "color", KEY_COLOR, "WHEN", OPTION_ARG_OPTIONAL,
 	  "auto (on terminals, unless NO_COLOR is set), always (the default of WHEN) or never", 5 },
-	{ 0, 0, 0, 0, "Other:", 6 },
-	{ "verdicts", KEY_VERDICTS, 0, 0, "Print the table of verdicts and exit", 6 },
+	{ 0, 0, 0, 0, "With record:", 6 },
+	{ "rotate-size", KEY_ROTATE_SIZE, "SIZE", 0,
+	  "Begin another FILE when it has so many bytes (100M, 1G); FILE.1 is the one before it",
+	  6 },
+	{ "rotate-keep", KEY_ROTATE_KEEP, "N", 0, "Keep so many of those before it (5)", 6 },
+	{ 0, 0, 0, 0, "Other:", 7 },
+	{ "verdicts", KEY_VERDICTS, 0, 0, "Print the table of verdicts and exit", 7 },
 	{ "btf", KEY_BTF, "FILE", 0,
 	  "The BTF of this kernel, where /sys/kernel/btf/vmlinux cannot be read: a copy of it, "
 	  "or a vmlinux",
-	  6 },
+	  7 },
 	{ "without", KEY_WITHOUT, "FEATURE,...", 0,
-	  "Do without these features of the kernel, as if it were an older one; for tests", 6 },
+	  "Do without these features of the kernel, as if it were an older one; for tests", 7 },
 	{ "completions", KEY_COMPLETIONS, "SHELL", 0,
-	  "Print completions for bash, zsh or fish, to be sourced, and exit", 6 },
+	  "Print completions for bash, zsh or fish, to be sourced, and exit", 7 },
 	{ "verbose", 'v', 0, 0,
 	  "libbpf's messages, the privileges that are kept, and more figures in the summary; with "
 	  "check: every verdict and "
 	  "sysctl",
-	  6 },
-	{ 0, 0, 0, 0, "Of check:", 7 },
+	  7 },
+	{ 0, 0, 0, 0, "Of check:", 8 },
 	{ "stuck", KEY_STUCK, "SECONDS", 0,
-	  "In CLOSE_WAIT, or waiting to be accepted, for so long is too long (30)", 7 },
+	  "In CLOSE_WAIT, or waiting to be accepted, for so long is too long (30)", 8 },
 	{ "idle", KEY_IDLE, "SECONDS", 0,
 	  "Firewalls on the way forget connections after so many idle seconds (as AWS, Azure and "
 	  "Google Cloud do, from 240)",
-	  7 },
+	  8 },
 	{ 0, 'h', 0, OPTION_HIDDEN, 0, -1 },
 	{ 0 },
 };
@@ -199,6 +216,8 @@ static const struct {
 } subcommands[] = {
 	{ "top", COMMAND_TOP, NULL },
 	{ "check", COMMAND_CHECK, NULL },
+	{ "record", COMMAND_RECORD, "FILE" },
+	{ "replay", COMMAND_REPLAY, "FILE" },
 	{ "explain", COMMAND_EXPLAIN, "VERDICT" },
 	{ "join", COMMAND_JOIN, "FILE" },
 };
@@ -247,7 +266,7 @@ struct parse {
 	struct options *options;
 	const char *subcommand;                 /* its name, or NULL */
 	const struct argp_option *watch_option; /* the first one of WATCH_GROUPS, or NULL */
-	bool limited;                           /* --limit was given */
+	bool given[KEY_WITHOUT + 1];            /* which options were, by key */
 	const char *check_option;               /* one that is only for check, or NULL */
 	struct failure *why;
 	int err;
@@ -279,7 +298,6 @@ static int parse_limit(struct parse *p, const char *text)
 			      "bad limit '%s': give how many lines a second each verdict may "
 			      "have, 0 for all",
 			      text);
-	p->limited = true;
 	return 0;
 }
 
@@ -348,6 +366,37 @@ static int parse_without(struct parse *p, const char *list)
 	return err;
 }
 
+static int parse_rotate_size(struct parse *p, const char *text)
+{
+	static const char units[] = "KMG";
+	char digits[ITEM_SIZE];
+	size_t len = strspn(text, "0123456789");
+	const char *unit = text[len] ? strchr(units, text[len]) : NULL;
+	int shift = unit ? 10 * (unit - units + 1) : 0;
+
+	snprintf(digits, sizeof(digits), "%.*s", (int)len, text);
+	if (text[len + !!unit] ||
+	    parse_whole(&p->options->rotate_size, digits, 1, UINT64_MAX >> 30))
+		return failed(p->why, EXIT_USAGE,
+			      "bad size '%s': give bytes, for instance 100M, with K, M or G", text);
+	p->options->rotate_size <<= shift;
+	return 0;
+}
+
+static int parse_rotate_keep(struct parse *p, const char *text)
+{
+	if (parse_whole(&p->options->rotate_keep, text, 0, 10000))
+		return failed(p->why, EXIT_USAGE,
+			      "bad number of files '%s': give how many are kept, up to 10000",
+			      text);
+	return 0;
+}
+
+static bool takes_recording(const struct options *o)
+{
+	return o->command == COMMAND_RECORD || o->command == COMMAND_REPLAY;
+}
+
 static bool parse_subcommand(struct parse *p, const char *text)
 {
 	for (size_t i = 0; i < LENGTH(subcommands); i++) {
@@ -402,8 +451,14 @@ static int parse_positional(struct parse *p, const char *text, unsigned int posi
 		return parse_topic(p, text);
 	if (!position && parse_subcommand(p, text))
 		return 0;
+	if (takes_recording(p->options) && !p->options->recording) {
+		p->options->recording = text;
+		return 0;
+	}
 	if (p->options->command == COMMAND_TOP)
 		position--;
+	else if (p->options->command == COMMAND_REPLAY)
+		position -= 2; /* replay FILE */
 	else if (p->subcommand)
 		return failed(p->why, EXIT_USAGE, "too many arguments: '%s' follows %s", text,
 			      p->subcommand);
@@ -421,6 +476,74 @@ static int parse_argument(struct parse *p, const char *text, struct argp_state *
 		state->next = state->argc;
 	}
 	return err;
+}
+
+static int refuse(const struct parse *p, const char *option, const char *because)
+{
+	return failed(p->why, EXIT_USAGE, "%s is not for %s: %s", option, p->subcommand, because);
+}
+
+/* The first of these keys that was given, or NULL; a 0 ends them. */
+static const struct argp_option *given_of(const struct parse *p, const int *keys)
+{
+	for (; *keys; keys++)
+		for (const struct argp_option *o = described; o->group; o++)
+			if (o->key == *keys && p->given[*keys])
+				return o;
+	return NULL;
+}
+
+static int refuse_given(const struct parse *p, const int *keys, const char *because)
+{
+	const struct argp_option *o = given_of(p, keys);
+	char name[64];
+
+	if (!o)
+		return 0;
+	if (o->key < KEY_VERDICTS)
+		snprintf(name, sizeof(name), "-%c", o->key);
+	else
+		snprintf(name, sizeof(name), "--%s", o->name);
+	return refuse(p, name, because);
+}
+
+/* Of a live watch, record has what it watches, and replay how it is told. */
+static int check_recording(const struct parse *p)
+{
+	static const int telling[] = { 'j', KEY_FORMAT, KEY_LISTEN, 'T',       't',       KEY_UTC,
+				       'y', 'w',        KEY_FIELDS, KEY_LIMIT, KEY_COLOR, 0 };
+	static const int watching[] = { KEY_CHILDREN, KEY_KEEP, KEY_BTF, KEY_WITHOUT, 'e', 0 };
+	static const int cgroup[] = { KEY_CGROUP, 0 }, listen[] = { KEY_LISTEN, 0 };
+	static const int stacks[] = { KEY_STACK, KEY_KSTACK, 0 };
+	const struct options *o = p->options;
+
+	if (!o->recording)
+		return failed(p->why, EXIT_USAGE, "%s needs a FILE", p->subcommand);
+	if (refuse_given(p, stacks, "a recording has no stacks"))
+		return -1;
+	if (o->command == COMMAND_RECORD)
+		return refuse_given(p, telling, "it records all; give it to tcpwhy replay");
+	if (o->cmd)
+		return refuse(p, "a command", "nothing is watched");
+	if (refuse_given(p, watching, "nothing is watched; give it to tcpwhy record") ||
+	    refuse_given(p, cgroup, "a recording has the names of units and containers only") ||
+	    refuse_given(p, listen, "a recording is no live counter; --format=openmetrics is"))
+		return -1;
+	return 0;
+}
+
+static int check_rotation(const struct parse *p)
+{
+	bool size = p->given[KEY_ROTATE_SIZE], keep = p->given[KEY_ROTATE_KEEP];
+
+	if ((size || keep) && p->options->command != COMMAND_RECORD)
+		return failed(p->why, EXIT_USAGE,
+			      "--rotate-%s needs record: tcpwhy record --rotate-size 100M FILE",
+			      size ? "size" : "keep");
+	if (keep && !size)
+		return failed(p->why, EXIT_USAGE,
+			      "--rotate-keep needs --rotate-size: without it nothing is rotated");
+	return 0;
 }
 
 /* Options that are about what is watched mean nothing to a subcommand. */
@@ -493,7 +616,7 @@ static int check_top(struct parse *p)
 			    : o->format != FORMAT_TEXT ? "--format (-j)"
 			    : o->stable                ? "-y"
 			    : o->fields.n              ? "--fields"
-			    : p->limited               ? "--limit"
+			    : p->given[KEY_LIMIT]      ? "--limit"
 						       : NULL;
 
 	if (other)
@@ -511,11 +634,17 @@ static int check_together(struct parse *p)
 		return -1;
 	if (o->command == COMMAND_TOP && !o->interval_ns)
 		o->interval_ns = TOP_INTERVAL;
-	if (p->subcommand && o->command != COMMAND_TOP)
+	if (takes_recording(o) && check_recording(p))
+		return -1;
+	if (p->subcommand && o->command != COMMAND_TOP && !takes_recording(o))
 		return check_subcommand(p);
+	if (check_rotation(p))
+		return -1;
+	if (o->command != COMMAND_REPLAY && filter_find_processes(&p->options->filter, p->why))
+		return -1;
 	if (p->check_option)
 		return failed(p->why, EXIT_USAGE, "--%s is for tcpwhy check only", p->check_option);
-	if (p->limited && o->interval_ns)
+	if (p->given[KEY_LIMIT] && o->interval_ns)
 		return failed(p->why, EXIT_USAGE,
 			      "--limit and INTERVAL exclude each other: there are no lines to "
 			      "limit");
@@ -634,6 +763,10 @@ static int parse_other(struct parse *p, int key, const char *arg, struct argp_st
 		return 0;
 	case KEY_LIMIT:
 		return parse_limit(p, arg);
+	case KEY_ROTATE_SIZE:
+		return parse_rotate_size(p, arg);
+	case KEY_ROTATE_KEEP:
+		return parse_rotate_keep(p, arg);
 	case 'v':
 		p->options->verbose = true;
 		return 0;
@@ -686,6 +819,8 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 	int err = parse_filter(p, key, arg);
 
 	note_watch_option(p, key);
+	if (key > 0 && key <= KEY_WITHOUT)
+		p->given[key] = true;
 	if (err == ARGP_ERR_UNKNOWN)
 		err = parse_telling(p, key, arg);
 	if (err == ARGP_ERR_UNKNOWN)
@@ -694,6 +829,16 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 		return err;
 	p->err = err;
 	return EINVAL;
+}
+
+/* For those who read the recording. What finds no room is left out. */
+static void note_arguments(struct options *o, int argc, char **argv)
+{
+	size_t used = 0;
+
+	for (int i = 1; i < argc && used < sizeof(o->arguments); i++)
+		used += snprintf(o->arguments + used, sizeof(o->arguments) - used, "%s%s",
+				 i > 1 ? " " : "", argv[i]);
 }
 
 /* Cuts off the command after --. Returns how many arguments are left. */
@@ -715,6 +860,8 @@ int options_parse(struct options *options, int argc, char **argv, struct failure
 		.parser = parse_one,
 		.args_doc = "[INTERVAL [COUNT]]\n[INTERVAL] -- COMMAND [ARGUMENT...]\n"
 			    "top [INTERVAL [COUNT]]\ncheck\n"
+			    "record FILE [-- COMMAND [ARGUMENT...]]\n"
+			    "replay FILE [INTERVAL [COUNT]]\n"
 			    "explain [VERDICT|MESSAGE]\njoin FILE...",
 		.doc = doc,
 	};
@@ -723,11 +870,15 @@ int options_parse(struct options *options, int argc, char **argv, struct failure
 	memset(options, 0, sizeof(*options));
 	options->limit = DEFAULT_LIMIT;
 	options->stuck_ns = DEFAULT_STUCK_NS;
+	options->rotate_keep = DEFAULT_KEEP;
+	note_arguments(options, argc, argv);
 	argp_err_exit_status = EXIT_USAGE;
 	argc = split_command(options, argc, argv);
 	if (options->cmd && !*options->cmd)
 		return failed(why, EXIT_USAGE, "no command follows --");
 	if (argp_parse(&argp, argc, argv, 0, NULL, &p) && !p.err)
 		return failed(why, EXIT_USAGE, "cannot understand the command line; try --help");
+	if (options->command == COMMAND_RECORD)
+		options->limit = 0; /* all */
 	return p.err;
 }

@@ -19,6 +19,8 @@ enum command {
 	COMMAND_VERDICTS,    /* --verdicts: print the table */
 	COMMAND_COMPLETIONS, /* --completions: print a script for a shell */
 	COMMAND_CHECK,       /* check: what can be told on this kernel */
+	COMMAND_RECORD,      /* record: into a file */
+	COMMAND_REPLAY,      /* replay: from a file */
 	COMMAND_EXPLAIN,     /* explain: what a verdict or an error message means */
 	COMMAND_JOIN,        /* join: what several hosts saw, put together */
 };
@@ -61,6 +63,12 @@ struct options {
 
 	char **files; /* of join: names, "-" is stdin */
 	unsigned int file_count;
+
+	/* of record and replay */
+	const char *recording; /* the file */
+	uint64_t rotate_size;  /* --rotate-size: bytes, 0 = never */
+	uint64_t rotate_keep;  /* --rotate-keep: files before the one that is written */
+	char arguments[1024];  /* all of the command line but its first word, cut */
 
 	/* of explain: its arguments with blanks between them, "" = none */
 	char topic[TOPIC_SIZE];

@@ -23,7 +23,8 @@ enum later {
 	LATER_COMMAND = 1 << 1, /* passes signals on to the command, and waits for its end */
 	LATER_SERVE = 1 << 2,   /* serves connections of a listener */
 	LATER_DRAW = 1 << 3,    /* sets the terminal, suspends itself: a program on a screen */
-	LATER_STACKS = 1 << 4,  /* reads the memory map and the files of other users' processes */
+	LATER_RECORD = 1 << 4,  /* writes a recording, and the files that follow it */
+	LATER_STACKS = 1 << 5,  /* reads the memory map and the files of other users' processes */
 };
 
 struct kept {

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "services.h"
 
@@ -14,6 +15,7 @@ struct rows {
 	void *ctx;
 	struct capture_counts shown; /* up to the last row */
 	struct capture_counts added; /* of the row that waits */
+	struct counts recorded;      /* by rows_count(), like the tally */
 	struct tally *tally;         /* of the row that waits; if none does, of the next one */
 	struct services *services;   /* likewise */
 	uint64_t until;              /* the end of the last interval */
@@ -58,6 +60,15 @@ void rows_start(struct rows *r, uint64_t now, uint64_t interval_ns)
 uint64_t rows_next_end(const struct rows *r)
 {
 	return r->next;
+}
+
+void rows_count(struct rows *r, const struct record *record)
+{
+	const struct evidence *e = record->e;
+
+	if (e->time_ns > r->until)
+		rows_show(r);
+	r->recorded.verdict[record->verdict] += e->count;
 }
 
 void rows_record(struct rows *r, const struct record *record)
@@ -129,6 +140,9 @@ void rows_show(struct rows *r)
 	if (!r->waits)
 		return;
 	r->waits = false;
+	for (int v = 0; v < VERDICTS_MAX; v++)
+		r->added.counts.verdict[v] += r->recorded.verdict[v];
+	memset(&r->recorded, 0, sizeof(r->recorded));
 	r->show(r->ctx, &row);
 	tally_reset(r->tally);
 	services_reset(r->services);

@@ -45,6 +45,12 @@ uint64_t rows_next_end(const struct rows *rows);
 void rows_record(struct rows *rows, const struct record *r);
 
 /*
+ * The record is to be counted too, since it is not in the total of rows_end_interval(): of a
+ * recording. If its row has been shown already, in the next one.
+ */
+void rows_count(struct rows *rows, const struct record *r);
+
+/*
  * An interval ends. total: the counters, read after `until`: so they have all that is recorded up
  * to it. A row that still waits is shown before.
  */

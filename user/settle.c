@@ -249,8 +249,29 @@ static size_t search(struct settle *s, uint64_t now)
 	return n;
 }
 
+static void take_found(struct entry *entry, const struct wanted *found, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (found[i].socket != entry->e.socket || found[i].inode != entry->e.inode)
+			continue;
+		entry->e.owner = found[i].owner;
+		entry->wants_owner = false;
+	}
+}
+
+void settle_searched(struct settle *s, uint64_t now, const struct wanted *found, size_t n)
+{
+	struct entry *wanting[WANTED_MAX];
+	size_t n_wanting = next_wanting(s, wanting, now);
+
+	for (size_t i = 0; i < n_wanting; i++)
+		take_found(wanting[i], found, n);
+}
+
 static uint64_t next_search(const struct settle *s)
 {
+	if (!s->find_holders)
+		return NEVER;
 	return s->search_at > s->rests_until ? s->search_at : s->rests_until;
 }
 
@@ -258,6 +279,8 @@ void settle_find_owners(struct settle *s, uint64_t now, int all)
 {
 	uint64_t ended;
 
+	if (!s->find_holders)
+		return;
 	if (all) {
 		while (search(s, now))
 			;

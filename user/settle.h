@@ -33,7 +33,8 @@ typedef void (*settled_fn)(void *ctx, const struct evidence *e, const struct evi
  */
 typedef void (*find_holders_fn)(void *ctx, struct wanted *wanted, size_t n);
 
-/* NULL: out of memory. */
+/* find_holders may be NULL: then searches are made elsewhere, settle_searched(). NULL: out of
+ * memory. */
 struct settle *settle_new(settled_fn settled, find_holders_fn find_holders, void *ctx);
 void settle_free(struct settle *s);
 
@@ -52,6 +53,9 @@ void settle_closer(struct settle *s, uint64_t sock_id, const struct owner *owner
  * of them at once. Drain the capture once more after it.
  */
 void settle_find_owners(struct settle *s, uint64_t now, int all);
+
+/* Somebody else has searched, from `now` on, for all whose turn it was, and found these. */
+void settle_searched(struct settle *s, uint64_t now, const struct wanted *found, size_t n);
 
 /* Hands over what is complete or has waited long enough; everything with `all`. */
 void settle_hand_over(struct settle *s, uint64_t now, int all);

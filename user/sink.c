@@ -23,6 +23,8 @@ int sink_open(struct sink *sink, const struct options *options, FILE *out)
 	*sink = (struct sink){ .ops = all[options->format], .options = options, .out = out };
 	if (options->command == COMMAND_TOP)
 		return open_top(sink);
+	if (options->command == COMMAND_RECORD)
+		sink->ops = &quiet_sink;
 	if (options->format != FORMAT_OPENMETRICS)
 		return 0;
 	sink->metrics = metrics_new();

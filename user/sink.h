@@ -64,6 +64,7 @@ extern const struct sink_ops text_sink;        /* its summary goes to stderr */
 extern const struct sink_ops json_sink;        /* record.schema.json */
 extern const struct sink_ops openmetrics_sink; /* likewise, as text */
 extern const struct sink_ops top_sink;         /* the screen of `tcpwhy top` */
+extern const struct sink_ops quiet_sink;       /* likewise, and nothing else */
 
 /* The summary of those whose own format has none. */
 void sink_summary_to_stderr(struct sink *sink, const struct summary *summary);

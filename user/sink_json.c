@@ -4,12 +4,12 @@
  * any bytes, and come through escape_utf8().
  */
 #include <stdio_ext.h>
-#include <sys/utsname.h>
 
 #include "cgroup.h"
 #include "clock.h"
 #include "counts.h"
 #include "escape.h"
+#include "host.h"
 #include "json.h"
 #include "sink.h"
 #include "timeline.h"
@@ -291,13 +291,12 @@ static void show_summary(struct sink *sink, const struct summary *s)
 static void show_start(struct sink *sink)
 {
 	struct json j = begin_timed(sink, "start", monotonic_ns());
-	struct utsname system = {};
+	const struct utsname *host = host_watched();
 
-	uname(&system);
 	json_number(&j, "schema", SCHEMA);
 	json_string(&j, "version", TCPWHY_VERSION);
-	put_bytes(&j, "host", system.nodename, sizeof(system.nodename));
-	put_bytes(&j, "kernel_release", system.release, sizeof(system.release));
+	put_bytes(&j, "host", host->nodename, sizeof(host->nodename));
+	put_bytes(&j, "kernel_release", host->release, sizeof(host->release));
 	end_line(&j);
 }
 

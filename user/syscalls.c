@@ -85,6 +85,15 @@ static const int to_serve[] = {
 	SCMP_SYS(setsockopt), SCMP_SYS(getsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
 };
 
+/* A file that follows a full one is made, locked and looked at; what a full disk took is cut off.
+ */
+static const int to_record[] = {
+	SCMP_SYS(openat), SCMP_SYS(rename),     SCMP_SYS(renameat), SCMP_SYS(renameat2),
+	SCMP_SYS(unlink), SCMP_SYS(unlinkat),   SCMP_SYS(flock),    SCMP_SYS(ftruncate),
+	SCMP_SYS(fstat),  SCMP_SYS(newfstatat), SCMP_SYS(read),     SCMP_SYS(write),
+	SCMP_SYS(close),
+};
+
 static const int to_draw[] = {
 	SCMP_SYS(getpgrp), SCMP_SYS(getpgid),                         /* is it in the foreground? */
 	SCMP_SYS(access),  SCMP_SYS(faccessat), SCMP_SYS(faccessat2), /* terminfo */
@@ -178,6 +187,8 @@ static int allow_all(scmp_filter_ctx filter, uint32_t later, pid_t command)
 		err = allow_calls(filter, to_serve, COUNT(to_serve));
 	if (!err && later & LATER_STACKS)
 		err = allow_calls(filter, to_read_files, COUNT(to_read_files));
+	if (!err && later & LATER_RECORD)
+		err = allow_calls(filter, to_record, COUNT(to_record));
 	if (!err && later & LATER_DRAW)
 		err = allow_calls(filter, to_draw, COUNT(to_draw));
 	if (!err && later & LATER_DRAW)

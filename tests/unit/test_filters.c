@@ -194,6 +194,7 @@ static void a_process_named_twice_is_one(void **state)
 	(void)state;
 	snprintf(list, sizeof(list), "%d,1,%d", getpid(), getpid());
 	assert_int_equal(filter_add_pids(&f, list, &why), 0);
+	assert_int_equal(filter_find_processes(&f, &why), 0);
 	expect_number(f.pid_count, 2);
 	expect_number(f.pids[0], getpid());
 	expect_number(f.pids[1], 1);
@@ -204,7 +205,100 @@ static void bad_pids_of_a_list_are_quoted(void **state)
 	(void)state;
 	expect_refused(filter_add_pids(&f, "1,x", &why), EXIT_USAGE, "bad PID 'x'");
 	expect_refused(filter_add_pids(&f, "1,", &why), EXIT_USAGE, "bad PID ''");
-	expect_refused(filter_add_pids(&f, "1,4194304", &why), EXIT_NO_PROCESS, "PID 4194304");
+	f.pid_count = 0;
+	assert_int_equal(filter_add_pids(&f, "1,4194304", &why), 0);
+	expect_refused(filter_find_processes(&f, &why), EXIT_NO_PROCESS, "PID 4194304");
+}
+
+/* ---- what has been recorded -------------------------------------------------------------- */
+
+static struct evidence recorded(int family, const char *local, uint16_t lport, const char *remote,
+				uint16_t rport)
+{
+	struct evidence e = {
+		.tuple = { .family = family, .lport = lport, .rport = rport },
+		.owner.pid = 7,
+		.netns = 9,
+	};
+
+	assert_int_equal(inet_pton(family, local, e.tuple.laddr), 1);
+	assert_int_equal(inet_pton(family, remote, e.tuple.raddr), 1);
+	return e;
+}
+
+static void expect_match(const struct evidence *e, bool expected, const char *what)
+{
+	if (filter_matches(&f, e) == expected)
+		return;
+	print_error("%s: a match seen: %d, expected: %d\n", what, !expected, expected);
+	fail();
+}
+
+static void recorded_ports_match_at_their_ends(void **state)
+{
+	struct evidence client = recorded(AF_INET, "10.0.0.1", 40000, "10.0.0.2", 80);
+	struct evidence server = recorded(AF_INET, "10.0.0.2", 80, "10.0.0.1", 40000);
+
+	(void)state;
+	assert_int_equal(filter_add_ports(&f, PORT_EITHER, "80", &why), 0);
+	expect_match(&client, true, "either");
+	expect_match(&server, true, "either");
+	assert_int_equal(filter_add_ports(&f, PORT_LOCAL, "80,443", &why), 0);
+	expect_match(&client, false, "local");
+	expect_match(&server, true, "local");
+	assert_int_equal(filter_add_ports(&f, PORT_REMOTE, "40000", &why), 0);
+	expect_match(&server, true, "local and remote");
+	f.port_flags[80] &= ~PORT_EITHER;
+	expect_match(&server, false, "no port that is wanted at either end");
+}
+
+static void recorded_addresses_match_as_they_are_shown(void **state)
+{
+	struct evidence v4 = recorded(AF_INET, "10.0.0.1", 1, "10.9.0.2", 2);
+	struct evidence v6 = recorded(AF_INET6, "2001:db8::1", 1, "2001:db8:7::2", 2);
+	struct evidence mapped = recorded(AF_INET6, "::ffff:10.0.0.1", 1, "::ffff:10.9.0.2", 2);
+	struct evidence no_peer = recorded(AF_INET, "10.0.0.1", 1, "10.9.0.2", 0);
+	static const struct {
+		const char *peer;
+		bool v4, v6;
+	} cases[] = {
+		{ "10.9.0.2", true, false },        { "10.9.0.3", false, false },
+		{ "10.8.0.0/15", true, false },     { "10.8.0.0/16", false, false },
+		{ "0.0.0.0/0", true, false },       { "::/0", false, true },
+		{ "2001:db8:6::/47", false, true }, { "2001:db8:6::/48", false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		f.peer_count = 0;
+		assert_int_equal(filter_add_peers(&f, cases[i].peer, &why), 0);
+		expect_match(&v4, cases[i].v4, cases[i].peer);
+		expect_match(&mapped, cases[i].v4, cases[i].peer);
+		expect_match(&v6, cases[i].v6, cases[i].peer);
+		expect_match(&no_peer, false, cases[i].peer);
+	}
+	f.peer_count = 0;
+	filter_add_family(&f, AF_INET);
+	expect_match(&v4, true, "-4");
+	expect_match(&mapped, true, "-4");
+	expect_match(&v6, false, "-4");
+	expect_match(&no_peer, true, "-4");
+}
+
+static void recorded_processes_need_not_be_there(void **state)
+{
+	struct evidence e = recorded(AF_INET, "10.0.0.1", 1, "10.9.0.2", 2);
+
+	(void)state;
+	assert_int_equal(filter_add_pids(&f, "4194304,7", &why), 0);
+	expect_match(&e, true, "-p of two");
+	e.owner.pid = 0;
+	expect_match(&e, false, "nobody");
+	f.pid_count = 0;
+	f.netns = 9;
+	expect_match(&e, true, "--netns");
+	f.netns = 8;
+	expect_match(&e, false, "--netns");
 }
 
 /* ---- what people are told ---------------------------------------------------------------- */
@@ -233,6 +327,9 @@ int main(void)
 		cmocka_unit_test_setup(what_is_no_cgroup_is_refused, clear),
 		cmocka_unit_test_setup(a_process_named_twice_is_one, clear),
 		cmocka_unit_test_setup(bad_pids_of_a_list_are_quoted, clear),
+		cmocka_unit_test_setup(recorded_ports_match_at_their_ends, clear),
+		cmocka_unit_test_setup(recorded_addresses_match_as_they_are_shown, clear),
+		cmocka_unit_test_setup(recorded_processes_need_not_be_there, clear),
 		cmocka_unit_test_setup(a_text_without_end_is_cut, clear),
 	};
 

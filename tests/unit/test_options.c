@@ -52,6 +52,8 @@ struct expected {
 	const char *cmd;    /* its name */
 	const char *filter; /* as people are told */
 	const char *listen;
+	const char *recording;
+	uint64_t rotate_size, rotate_keep;
 	uint32_t pid;
 	bool children, keep, orderly, errors, verbose, json, since_start, utc, stable;
 	unsigned int fields; /* how many of --fields */
@@ -148,6 +150,31 @@ static const struct good {
 	    .duration_ns = 9000000000,
 	    .orderly = true,
 	    .since_start = true } },
+	{ { "record", "-a", "f", "-P", "80" },
+	  { .command = COMMAND_RECORD,
+	    .recording = "f",
+	    .orderly = true,
+	    .filter = ", port 80",
+	    .limited = true } },
+	{ { "record", "f", "--rotate-size", "2K", "--rotate-keep", "0" },
+	  { .command = COMMAND_RECORD, .recording = "f", .rotate_size = 2048, .limited = true } },
+	{ { "record", "f", "--rotate-size=3G", "--", "ls" },
+	  { .command = COMMAND_RECORD,
+	    .recording = "f",
+	    .rotate_size = UINT64_C(3) << 30,
+	    .rotate_keep = 5,
+	    .cmd = "ls",
+	    .limited = true } },
+	{ { "replay", "1" }, { .command = COMMAND_REPLAY, .recording = "1" } },
+	{ { "-j", "replay", "-", "2", "3", "-a" },
+	  { .command = COMMAND_REPLAY,
+	    .recording = "-",
+	    .interval_ns = 2 * SECOND,
+	    .count = 3,
+	    .json = true,
+	    .orderly = true } },
+	{ { "-p", BEYOND_PIDS, "replay", "f" },
+	  { .command = COMMAND_REPLAY, .recording = "f", .pid = 4194304 } },
 	{ { "explain" }, { .command = COMMAND_EXPLAIN } },
 	{ { "explain", "refused" }, { .command = COMMAND_EXPLAIN, .topic = "refused" } },
 	{ { "explain", "read: connection reset" },
@@ -199,6 +226,11 @@ static int options_differ(const struct options *seen, const struct expected *exp
 	       differs("interval_ns", seen->interval_ns, expected->interval_ns) +
 	       differs("count", seen->count, expected->count) +
 	       differs("limit", seen->limit, expected->limited ? expected->limit : DEFAULT_LIMIT) +
+	       text_differs("recording", seen->recording ? seen->recording : "",
+			    expected->recording) +
+	       differs("rotate_size", seen->rotate_size, expected->rotate_size) +
+	       differs("rotate_keep", seen->rotate_keep,
+		       expected->rotate_size ? expected->rotate_keep : 5) +
 	       text_differs("topic", seen->topic, expected->topic);
 }
 
@@ -300,6 +332,15 @@ static const struct bad {
 	{ { "-w", "1" }, EXIT_USAGE, "-w (--story) and INTERVAL" },
 	{ { "-w", "--fields", "pid" }, EXIT_USAGE, "-w (--story) and --fields" },
 	{ { "-e" }, EXIT_USAGE, "-e (--errors) needs" },
+	{ { "replay", "f", "1", "2", "3" }, EXIT_USAGE, "'3' follows INTERVAL and COUNT" },
+	{ { "record", "f", "--stack" }, EXIT_USAGE, "--stack is not for record" },
+	{ { "replay", "f", "--kstack" }, EXIT_USAGE, "--kstack is not for replay" },
+	{ { "replay", "f", "record" }, EXIT_USAGE, "bad interval 'record'" },
+	{ { "record", "f", "-p", BEYOND_PIDS }, EXIT_NO_PROCESS, "PID " BEYOND_PIDS },
+	{ { "--rotate-size", "1M" }, EXIT_USAGE, "--rotate-size needs record" },
+	{ { "record", "f", "--rotate-size", "0" }, EXIT_USAGE, "size '0'" },
+	{ { "record", "f", "--rotate-size", "M" }, EXIT_USAGE, "size 'M'" },
+	{ { "record", "f", "--rotate-size", "1MB" }, EXIT_USAGE, "size '1MB'" },
 	{ { "-e", "--verdict", "refused" }, EXIT_USAGE, "-e (--errors) needs" },
 	{ { "--keep" }, EXIT_USAGE, "--keep needs -p" },
 	{ { "--children", "-P", "80" }, EXIT_USAGE, "--children needs -p" },

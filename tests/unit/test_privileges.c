@@ -29,7 +29,7 @@
 
 #define NEVER  0
 #define ALWAYS UINT32_MAX
-#define ALL    (LATER_PROC | LATER_COMMAND | LATER_SERVE | LATER_DRAW | LATER_STACKS)
+#define ALL    (LATER_PROC | LATER_COMMAND | LATER_SERVE | LATER_DRAW | LATER_STACKS | LATER_RECORD)
 #define NOBODY (1 << 23) /* more than any PID */
 
 static pid_t command; /* a process that a signal can be sent to */
@@ -145,12 +145,12 @@ static const struct attempt attempts[] = {
 	{ "open() to read", open_to_read, ALWAYS },
 	{ "openat2()", open_beneath, LATER_STACKS },
 	{ "open() of a directory", open_directory, ALWAYS },
-	{ "open() to write", open_to_write, NEVER },
-	{ "open() to read and write", open_for_both, NEVER },
-	{ "open() to create", create_file, NEVER },
-	{ "open() to truncate", truncate_file, NEVER },
-	{ "unlink()", remove_file, NEVER },
-	{ "rename()", rename_file, NEVER },
+	{ "open() to write", open_to_write, LATER_RECORD },
+	{ "open() to read and write", open_for_both, LATER_RECORD },
+	{ "open() to create", create_file, LATER_RECORD },
+	{ "open() to truncate", truncate_file, LATER_RECORD },
+	{ "unlink()", remove_file, LATER_RECORD },
+	{ "rename()", rename_file, LATER_RECORD },
 	{ "chmod()", change_mode, NEVER },
 	{ "bpf() to load a program", load_program, NEVER },
 	{ "bpf() to make a map", make_map, NEVER },

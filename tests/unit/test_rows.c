@@ -184,6 +184,33 @@ static void records_whose_row_was_shown_are_left_out(void **state)
 	expect_row(b, 1, 1, 1, 9);
 }
 
+static void count(struct bench *b, uint64_t time, uint64_t n)
+{
+	struct evidence e = { .time_ns = time, .count = n };
+	struct record r = { .e = &e, .verdict = VERDICT_refused };
+
+	rows_count(b->rows, &r);
+}
+
+/* Of a recording: what has a record is in no total. None is left out. */
+static void records_are_counted_in_their_row_or_the_next(void **state)
+{
+	struct bench *b = *state;
+
+	count(b, 5, 4);
+	end_interval(b, INTERVAL, 20);
+	count(b, INTERVAL - 1, 3);
+	count(b, INTERVAL + 1, 2);
+	expect_row(b, 0, 27, 0, 0);
+	count(b, INTERVAL - 2, 1);
+	end_interval(b, 2 * INTERVAL, 20);
+	rows_show(b->rows);
+	expect_row(b, 1, 3, 0, 0);
+	end_interval(b, 3 * INTERVAL, 20);
+	rows_show(b->rows);
+	expect_row(b, 2, 0, 0, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +227,8 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(records_whose_row_was_shown_are_left_out, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(records_are_counted_in_their_row_or_the_next,
+						set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("rows", tests, NULL, NULL);

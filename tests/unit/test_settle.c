@@ -779,6 +779,31 @@ static void expect_holder(const struct bench *b, size_t i)
 	assert_string_equal(b->seen[i].owner.comm, "holder");
 }
 
+/* A recording has the searches and what they found: none is made, however long the first one took.
+ */
+static void holder_is_found_by_somebody_else(void **state)
+{
+	struct bench *b = *state;
+	uint64_t now = now_ns();
+	struct wanted found[] = { { .socket = 1 }, { .socket = 2, .inode = SOMEBODYS + 1 } };
+
+	settle_free(b->settle);
+	b->settle = settle_new(take, NULL, b);
+	add(b, held(1), now);
+	settle_find_owners(b->settle, now, 1);
+	settle_hand_over(b->settle, now + 1000000000, 0);
+	expect_number(b->n, 0);
+	expect_number(settle_due(b->settle), UINT64_MAX);
+	found[0].inode = held(1).inode;
+	found[0].socket = held(1).socket;
+	found[0].owner.pid = 77;
+	settle_searched(b->settle, now + 1000000000, found, 2);
+	settle_hand_over(b->settle, now + 1000000000, 0);
+	expect_number(b->n, 1);
+	expect_number(b->seen[0].owner.pid, 77);
+	expect_number(b->searches, 0);
+}
+
 static void holder_is_found(void **state)
 {
 	struct bench *b = *state;
@@ -1471,6 +1496,7 @@ int main(void)
 		settle_test(late_data_replaces_the_newest),
 		settle_test(replaced_ones_hold_nothing_up),
 		settle_test(holder_is_found),
+		settle_test(holder_is_found_by_somebody_else),
 		settle_test(two_deaths_of_one_socket_are_both_found),
 		settle_test(holder_is_found_later),
 		settle_test(known_owner_is_not_searched_for),
