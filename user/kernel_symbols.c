@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "by_address.h"
+
 struct kernel_symbols {
 	struct kernel_symbol *list;
 	size_t n, room;
@@ -85,20 +87,5 @@ void kernel_symbols_free(struct kernel_symbols *s)
 
 const struct kernel_symbol *kernel_symbols_find(const struct kernel_symbols *s, uint64_t address)
 {
-	size_t from = 0, to = s->n;
-
-	while (from < to) {
-		size_t middle = from + (to - from) / 2;
-
-		if (s->list[middle].address <= address)
-			from = middle + 1;
-		else
-			to = middle;
-	}
-	if (!from)
-		return NULL;
-	from--;
-	while (from && s->list[from - 1].address == s->list[from].address)
-		from--;
-	return &s->list[from];
+	return find_by_address(s->list, s->n, sizeof(*s->list), address);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "by_address.h"
 #include "object_parts.h"
 
 #define SYMBOLS_MAX   4000000
@@ -155,25 +156,11 @@ void symbols_free(struct symbols *s)
 	memset(s, 0, sizeof(*s));
 }
 
-/* The last one that begins there or before; of several at one address the first. */
 const struct symbol *symbols_find(const struct symbols *s, uint64_t address)
 {
-	size_t from = 0, to = s->n;
+	const struct symbol *found = find_by_address(s->list, s->n, sizeof(*s->list), address);
 
-	while (from < to) {
-		size_t middle = from + (to - from) / 2;
-
-		if (s->list[middle].address <= address)
-			from = middle + 1;
-		else
-			to = middle;
-	}
-	if (!from)
+	if (found && found->size && address - found->address >= found->size)
 		return NULL;
-	from--;
-	while (from && s->list[from - 1].address == s->list[from].address)
-		from--;
-	if (s->list[from].size && address - s->list[from].address >= s->list[from].size)
-		return NULL;
-	return &s->list[from];
+	return found;
 }
