@@ -53,7 +53,7 @@ CFLAGS ?= -O2 -g
 SAME_ANYWHERE := -ffile-prefix-map=$(CURDIR)=.
 USER_CFLAGS := -std=gnu11 $(WARNINGS) -DTCPWHY_VERSION='"$(VERSION)"' -D_GNU_SOURCE -Ibpf -Iuser \
 	-isystem $(BUILD) $(CROSS_CFLAGS) -fstack-protector-strong -ffunction-sections -fdata-sections $(SAME_ANYWHERE)
-FUZZ_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -Wno-missing-field-initializers
+FUZZ_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 BPF_CFLAGS := -O2 -g -std=gnu11 -Wall -Wextra -Wno-unused-parameter $(if $(WERROR),-Werror) \
 	-target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Ivmlinux -Ibpf $(SAME_ANYWHERE)
 # Everything is linked in, so that the binary runs where nothing is installed. STATIC= links
@@ -325,7 +325,7 @@ $(BUILD)/tests/slow-%: tests/slow/%.c
 $(BUILD)/fuzz/user/%.o: user/%.c | $(SKELETON) $(BUILD)/snapshot.skel.h
 	$(call say,FUZZ,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) $(FUZZ_CFLAGS) $(USER_CFLAGS) -MD -MP -c -o $@ $<
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) $(USER_CFLAGS) -Wno-missing-field-initializers -MD -MP -c -o $@ $<
 
 $(BUILD)/fuzz/user/packed.o: USER_CFLAGS += -DPACKED_IN='"$(BUILD)"'
 $(BUILD)/fuzz/user/packed.o: $(addprefix $(BUILD)/,typed.gz probes.gz pages.gz)
@@ -336,7 +336,7 @@ $(BUILD)/fuzz/tcpwhy.a: $(patsubst %,$(BUILD)/fuzz/%,$(filter-out user/main.o,$(
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/fuzz/tcpwhy.a
 	$(call say,FUZZ,$@)
-	$(Q)$(CLANG) $(FUZZ_CFLAGS) $(USER_CFLAGS) -fsanitize=fuzzer -MD -MP -o $@ $(filter %.c %.a,$^) $(LDLIBS)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) $(USER_CFLAGS) -Wno-missing-field-initializers -fsanitize=fuzzer -MD -MP -o $@ $(filter %.c %.a,$^) $(LDLIBS)
 
 $(BUILD)/fuzz/fuzz_options: LDLIBS += -Wl,--wrap=argp_parse
 

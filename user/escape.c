@@ -31,6 +31,20 @@ void escape_item(char *out, size_t size, const char *s, size_t n)
 	escape(out, size, s, n, "\\=,[");
 }
 
+size_t find_control(const char *s, size_t n)
+{
+	unsigned char before = 0, c;
+	size_t i;
+
+	for (i = 0; i < n; i++, before = c) {
+		c = s[i];
+		if (c < ' ' || c == 0x7f ||
+		    (c >= 0x80 && c < 0xa0 && (before < 0x80 || before == 0xc2)))
+			break;
+	}
+	return i;
+}
+
 /* The length of the character that s begins with, and the character; 0 if it is not valid UTF-8.
  * RFC 3629 */
 static size_t read_utf8(const unsigned char *s, size_t n, uint32_t *c)

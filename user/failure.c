@@ -3,18 +3,17 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
-/* What was asked for is told again, whatever it is: it must not act on a terminal. C0, C1, DEL. */
+#include "escape.h"
+
+/* What was asked for is told again, whatever it is: it must not act on a terminal. */
 static void make_harmless(char *text)
 {
-	unsigned char before = 0, c;
+	size_t n = strlen(text), i = 0;
 
-	for (; *text; before = *text++) {
-		c = *text;
-		if (c < ' ' || c == 0x7f ||
-		    (c >= 0x80 && c < 0xa0 && (before < 0x80 || before == 0xc2)))
-			*text = '?';
-	}
+	while ((i += find_control(text + i, n - i)) < n)
+		text[i] = '?';
 }
 
 int failed(struct failure *why, enum exit_status status, const char *format, ...)

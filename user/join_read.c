@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "escape.h"
+
 #define SCHEMA 1 /* of the objects that are understood: sink_json.c */
 
 struct reader {
@@ -304,6 +306,8 @@ static int read_line(struct reader *r)
 		return bad(r, "longer than any line of tcpwhy -j");
 	if (memchr(r->line, '\0', r->len))
 		return bad(r, "no JSON: it has a NUL in it");
+	if (find_control(r->line, r->len) < r->len)
+		return bad(r, "it has control characters, which tcpwhy -j never writes");
 	return read_json(r);
 }
 

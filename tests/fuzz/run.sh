@@ -30,7 +30,7 @@ one() {
 	rm -rf "$work/corpus"
 	mkdir "$work/corpus"
 	[ ! -e "tests/fuzz/corpus/$name.tar.gz" ] || tar -xzf "tests/fuzz/corpus/$name.tar.gz" -C "$work/corpus" || exit
-	if "build/fuzz/$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
+	if "build/fuzz/$name" -max_total_time="$seconds" -max_len=12000 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
 		-artifact_prefix="build/fuzz/$name-" "$work/corpus" >"$log" 2>&1; then
 		echo "ok $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs in $seconds s"
 		passed=$((passed + 1))
