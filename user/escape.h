@@ -15,7 +15,8 @@ void escape_text(char *out, size_t size, const char *s, size_t n);
 /* The same, and what would make it look like more than an item of "key=NAME[...],NAME[...]". */
 void escape_item(char *out, size_t size, const char *s, size_t n);
 
-/* Where the first byte is that acts on a terminal (C0, DEL, and C1, in UTF-8 or not); n: none does. */
+/* Where the first byte is that acts on a terminal (C0, DEL, and C1, in UTF-8 or not); n: none does.
+ */
 size_t find_control(const char *s, size_t n);
 
 /*
