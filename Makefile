@@ -201,7 +201,7 @@ lint: setup-test ## formatting, cppcheck, shell scripts, spelling
 	$(Q)tools/lint.sh
 
 format: ## format the C sources in place
-	$(Q)$(CLANG_FORMAT) -i $(wildcard bpf/*.[ch] user/*.[ch] tests/unit/*.[ch])
+	$(Q)$(CLANG_FORMAT) -i $$(git ls-files '*.[ch]' ':!vmlinux')
 
 vmlinux: ## generate vmlinux/vmlinux.h anew from the running kernel's BTF
 	$(Q)tools/gen-vmlinux > $(BUILD)/vmlinux.h && mv $(BUILD)/vmlinux.h vmlinux/vmlinux.h

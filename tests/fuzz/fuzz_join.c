@@ -21,8 +21,7 @@ static void read_one(struct join *join, unsigned int file, const uint8_t *bytes,
 	if (!in)
 		return;
 	must(!join_read(join, file, in));
-	must(is_harmless(join->files[file].first_bad_why,
-			 strlen(join->files[file].first_bad_why)));
+	must(is_harmless(join->files[file].first_bad_why, strlen(join->files[file].first_bad_why)));
 	fclose(in);
 }
 
