@@ -24,7 +24,7 @@ count_tap() {
 
 # run_tap NAME COMMAND... : fails as a whole if the command fails without a failed test
 run_tap() {
-	local name=$1 before=$failed status=0
+	local name=$1 before=$failed status=0 began=$SECONDS
 	shift
 	echo "== $name"
 	"$@" 2>&1 | tee "$log"
@@ -34,6 +34,7 @@ run_tap() {
 		echo "not ok $name: exit status $status"
 		failed=$((failed + 1))
 	fi
+	echo "# $name took $((SECONDS - began)) s"
 }
 
 # Python's unittest says "ok", "FAIL", "ERROR" or "skipped" behind each test.
