@@ -86,7 +86,7 @@ real() {
 }
 
 usage() {
-	echo 'usage: tests/run.sh [unit|e2e|slow|real|FILE.bats]... [-f NAME]' >&2
+	echo 'usage: tests/run.sh [unit|e2e|slow|faults|real|FILE.bats]... [-f NAME]' >&2
 	exit 2
 }
 
@@ -109,7 +109,7 @@ while [ $# -gt 0 ]; do
 		filter=(--filter "$2")
 		shift
 		;;
-	unit | e2e | slow | real) suites+=("$1") ;;
+	unit | e2e | slow | faults | real) suites+=("$1") ;;
 	*.bats) suites+=("$(find_bats "$1")") || exit 2 ;;
 	*) usage ;;
 	esac
