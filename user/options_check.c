@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#define TOP_INTERVAL  1000000000 /* ns */
+#define TOP_INTERVAL 1000000000 /* ns */
 
 bool takes_recording(const struct options *o)
 {

@@ -115,7 +115,7 @@ void show_evidence(void *ctx, const struct evidence *e, const struct evidence *o
 }
 
 void show_withheld(void *ctx, uint64_t until, enum verdict verdict, uint64_t n,
-			  const struct tally *tally)
+		   const struct tally *tally)
 {
 	struct withheld withheld = { .until = until, .verdict = verdict, .n = n, .tally = tally };
 	struct watch *w = ctx;
