@@ -8,7 +8,7 @@
 #include "clock.h"
 #include "pair.h"
 
-#define ROOM           8192 /* entries waiting and remembered, a power of two */
+#define ROOM           4096 /* entries waiting and remembered, a power of two */
 #define BUCKETS        4096 /* of the table that finds the other end, a power of two */
 #define CHAIN          64   /* of them, so many at most are looked at: nobody must make us slow */
 #define PATIENCE       10000000 /* ns: longer than the other end's evidence takes */

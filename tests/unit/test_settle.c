@@ -21,7 +21,7 @@
 #define LONGEST  (50 * MS)         /* from the first search until an owner is given up */
 #define AGAIN    (10 * MS)         /* from one search to the next */
 #define NOBODYS  0xffffffffffffULL /* an inode: sockets have 32 bits */
-#define ROOM     8192              /* that wait, or are remembered, at once */
+#define ROOM     4096              /* that wait, or are remembered, at once */
 
 /*
  * What was handed over, in order, each with its other end. And the host: one process at most,
