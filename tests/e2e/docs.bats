@@ -131,16 +131,13 @@ none_missing() {
 }
 
 @test "tcpwhy-verdicts(7) can be made, and has every verdict and every error message" {
+	local missing='' title page=$BATS_TEST_TMPDIR/page
 	awk -f "$TOP/tools/pages.awk" -v to=man "$TOP"/docs/verdicts/*.md "$TOP/docs/errors.md" |
-		cat "$TOP/user/tcpwhy-verdicts.7.scd" - >"$BATS_TEST_TMPDIR/scd"
-	run scdoc <"$BATS_TEST_TMPDIR/scd"
-	assert_success
-	for name in $("$TCPWHY" --verdicts | awk '/^  [a-z]/ { print $1 }'); do
-		assert_line ".SS $name"
-	done
+		cat "$TOP/user/tcpwhy-verdicts.7.scd" - | scdoc >"$page"
 	while read -r title; do
-		assert_line ".SS $title"
-	done < <(sed -n 's/^## //p' "$TOP/docs/errors.md")
+		grep -qxF ".SS $title" "$page" || missing+="tcpwhy-verdicts(7) lacks $title"$'\n'
+	done < <("$TCPWHY" --verdicts | awk '/^  [a-z]/ { print $1 }'; sed -n 's/^## //p' "$TOP/docs/errors.md")
+	none_missing "$missing"
 }
 
 # faulty FILE EXPRESSION SAID : with a page changed by sed no program is made, and it is said why, of line N
