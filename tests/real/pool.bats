@@ -133,7 +133,8 @@ one_reused_too_late() {
 	assert_equal "nginx' answers: $((
 		$(count late-data nginx) + $(count late-data-time-wait nginx) + $(count unread-data nginx)))" \
 		"nginx' answers: $failed"
-	[ "$(seen | wc -l)" -eq $((2 * failed)) ] || fail "$((2 * failed)) lines expected, seen: $(seen | sort | uniq -c)"
+	# what a busy machine sends twice may come when all is over, and is one more RST: the books hold it
+	[ "$(seen | grep -cv '^server-restarted  ')" -eq $((2 * failed)) ] || fail "$((2 * failed)) lines expected, seen: $(seen)"
 	assert_equal "aborted: $(count peer-aborted python3)" "aborted: $(count unread-data nginx)"
 	assert_equal "crossed by a tick and a round trip: $(grep -cE 'close-race .*peer closed after 2\.0[0-9] s of silence; wrote 68 bytes [0-9] ms later' "$OUT")" \
 		"crossed by a tick and a round trip: $(count close-race python3)"
