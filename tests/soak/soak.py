@@ -34,7 +34,7 @@ import books  # noqa: E402
 import peers  # noqa: E402
 
 PORT = 7977
-STORMS = "refused", "unread", "overflow"
+STORMS = os.environ.get("SOAK_STORMS", "refused unread overflow").split()
 STORM_SECONDS = 5
 WARM = 2        # minutes
 GROWTH = 256    # kB that may come and go
@@ -151,7 +151,7 @@ def a_minute(seed, number):
     end = time.monotonic() + 50
     for name in STORMS:
         storm(name)
-        books.mixture(f"{seed} {number} {name}", PORT, max((end - time.monotonic()) / 3, 3))
+        books.mixture(f"{seed} {number} {name}", PORT, max((end - time.monotonic()) / len(STORMS), 3))
     books.wait_for_quiet()
 
 
