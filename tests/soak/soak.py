@@ -207,7 +207,7 @@ def soak(minutes, seed):
             wrong += [f"minute {minute}: {what}" for what in bad]
         warm = takes if minute <= WARM else warm
         wrong += grown(minute, warm, takes)
-        sums.update(deaths=one.dead, incidents=one["/incidents"], equal=not bad)
+        sums.update(deaths=one.dead, incidents=one["/incidents"], equal=int(not bad))
         kernel, counted, hidden = now_kernel, now_counted, now_hidden
     wrong += [f"exit status {status}" for status in (counters.end(), lines.end()) if status]
     print(f"\n{sums['deaths']} deaths and {sums['incidents']} incidents in {minutes} minutes; the books were equal in "
