@@ -4,7 +4,7 @@
 # The ladders of user/ladder.c: without a feature of the kernel, as on an older one, the next rung tells the same. Where a
 # kernel has not got that rung, there is nothing to test.
 
-load lib
+load ../e2e/lib
 
 teardown() {
 	kill_tcpwhy
