@@ -112,6 +112,15 @@ one_reused_too_late() {
 	END
 }
 
+# On a busy machine the client's ACK of the FIN may arrive after its request, which nginx' kernel has answered by RST already:
+# then that ACK is answered by one more. The test is of those that come in order.
+try_again_if_an_ack_was_overtaken() {
+	grep -qE ' server-restarted +nginx.* RST sent in answer to an ACK; other end: python3.* half-closed-reuse$' "$OUT" || return 0
+	echo "# an ACK came after the request that follows it: if this fails, it is tried again" >&3
+	# shellcheck disable=SC2034 # bats reads it
+	BATS_TEST_RETRIES=4
+}
+
 # Some come in time, some cross the FIN, some come a few ms later; on a busy machine nginx may be late for all. A request
 # that reaches nginx between its decision to close and close() is unread data.
 @test "S4: connections are used again after 1.985 s to 2.045 s" {
@@ -126,6 +135,7 @@ one_reused_too_late() {
 	counters after
 	stop_tcpwhy
 	failed=$(grep -vc ' ok$' "$BATS_TEST_TMPDIR/outcomes") || true
+	try_again_if_an_ack_was_overtaken
 	[ "$(count close-race python3)" -gt 0 ] || fail "none crossed: $(sort "$BATS_TEST_TMPDIR/outcomes")"
 	assert_equal "the client's requests that failed: $((
 		$(count close-race python3) + $(count half-closed-reuse python3) + $(count peer-aborted python3)))" \
@@ -133,10 +143,9 @@ one_reused_too_late() {
 	assert_equal "nginx' answers: $((
 		$(count late-data nginx) + $(count late-data-time-wait nginx) + $(count unread-data nginx)))" \
 		"nginx' answers: $failed"
-	# what a busy machine sends twice may come when all is over, and is one more RST: the books hold it
-	[ "$(seen | grep -cv '^server-restarted  ')" -eq $((2 * failed)) ] || fail "$((2 * failed)) lines expected, seen: $(seen)"
+	[ "$(seen | wc -l)" -eq $((2 * failed)) ] || fail "nothing else: $((2 * failed)) lines expected, seen: $(seen)"
 	assert_equal "aborted: $(count peer-aborted python3)" "aborted: $(count unread-data nginx)"
-	assert_equal "crossed by a tick and a round trip: $(grep -cE 'close-race .*peer closed after 2\.0[0-9] s of silence; wrote 68 bytes [0-9]{1,2} ms later' "$OUT")" \
+	assert_equal "crossed by a tick and a round trip: $(grep -cE 'close-race .*peer closed after 2\.0[0-9] s of silence; wrote 68 bytes [0-9] ms later' "$OUT")" \
 		"crossed by a tick and a round trip: $(count close-race python3)"
 	assert_equal "$(lost) lost" "0 lost"
 	assert_books
