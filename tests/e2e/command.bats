@@ -399,18 +399,7 @@ tcpwhy: in [0-9.]+ s: "
 	chmod 755 "$BATS_TEST_TMPDIR/as-nobody"
 	ulimit -l unlimited 2>/dev/null || : # where it is needed, see above, it may be done
 	TCPWHY=$BATS_TEST_TMPDIR/as-nobody start_tcpwhy -P 7200
-	# it holds the dead socket until its end is told
-	in_netns $PYTHON - "$OUT" <<-END
-		import socket, struct, sys, time
-		listener = socket.create_server(("127.0.0.1", 7200))
-		near = socket.create_connection(("127.0.0.1", 7200))
-		far, _ = listener.accept()
-		far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-		far.close()
-		end = time.monotonic() + 20
-		while "peer-aborted  " not in open(sys.argv[1]).read() and time.monotonic() < end:
-		    time.sleep(0.01)
-	END
+	hold_a_dead_socket 7200
 	stop_tcpwhy
 	assert_equal "$(said_by_lines)" "linger-zero	python3	1
 peer-aborted	python3	1"

@@ -298,3 +298,19 @@ lose_syn_acks() {
 		}
 	END
 }
+
+# hold_a_dead_socket PORT COMMAND... : a Python, started by the command (setpriv) if there is one, aborts a connection, and holds its other
+# end until that end's death is told in $OUT
+hold_a_dead_socket() {
+	in_netns "${@:2}" $PYTHON - "$OUT" "$1" <<-'END'
+		import socket, struct, sys, time
+		listener = socket.create_server(("127.0.0.1", int(sys.argv[2])))
+		near = socket.create_connection(("127.0.0.1", int(sys.argv[2])))
+		far, _ = listener.accept()
+		far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+		far.close()
+		end = time.monotonic() + 20
+		while "peer-aborted  " not in open(sys.argv[1]).read() and time.monotonic() < end:
+		    time.sleep(0.01)
+	END
+}

@@ -90,17 +90,7 @@ lines_are() {
 	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/test # the other user reads what it says
 	# shellcheck disable=SC2046
 	has_only "$WATCHER" CAP_DAC_READ_SEARCH CAP_SYS_PTRACE $(for_bpf)
-	in_netns setpriv --reuid=65534 --regid=65534 --clear-groups $PYTHON - "$OUT" $PORT <<-'END'
-		import socket, struct, sys, time
-		listener = socket.create_server(("127.0.0.1", int(sys.argv[2])))
-		near = socket.create_connection(("127.0.0.1", int(sys.argv[2])))
-		far, _ = listener.accept()
-		far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-		far.close()
-		end = time.monotonic() + 20
-		while "peer-aborted  " not in open(sys.argv[1]).read() and time.monotonic() < end:
-		    time.sleep(0.01)
-	END
+	hold_a_dead_socket $PORT setpriv --reuid=65534 --regid=65534 --clear-groups
 	stop_tcpwhy
 	assert_equal "$(said_by_lines)" "linger-zero	python3	1
 peer-aborted	python3	1"
