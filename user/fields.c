@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "advice.h"
+#include "array.h"
 #include "cgroup.h"
 #include "list.h"
 #include "story.h"
@@ -102,8 +103,6 @@ static void value_process(struct value *v, const struct record *r)
 }
 
 /* A record may come from a file, and have any number where the kernel has those of the enum. */
-#define COUNT(names) (sizeof(names) / sizeof(*(names)))
-
 static void set_name(struct value *v, const char *const *names, size_t n, size_t i)
 {
 	set_text(v, i < n ? names[i] : NULL);
@@ -179,7 +178,7 @@ static void value_event(struct value *v, const struct record *r)
 		[EVENT_BAD_FD] = "bad-fd",
 	};
 
-	set_name(v, names, COUNT(names), r->e->facts.event);
+	set_name(v, names, ARRAY_SIZE(names), r->e->facts.event);
 }
 
 static void value_comm(struct value *v, const struct record *r)
@@ -197,7 +196,7 @@ static void value_owner_source(struct value *v, const struct record *r)
 	};
 
 	if (r->e->owner.pid)
-		set_name(v, names, COUNT(names), r->e->owner.source);
+		set_name(v, names, ARRAY_SIZE(names), r->e->owner.source);
 }
 
 static void value_home(struct value *v, const struct record *r, enum cgroup_kind kind)
@@ -258,7 +257,7 @@ static void value_socket(struct value *v, const struct record *r)
 	};
 
 	if (r->e->facts.event != EVENT_BAD_FD)
-		set_name(v, names, COUNT(names), r->e->facts.socket);
+		set_name(v, names, ARRAY_SIZE(names), r->e->facts.socket);
 }
 
 static void value_state(struct value *v, const struct record *r)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "array.h"
 #include "kernel.h"
 #include "list.h"
 #include "number.h"
@@ -208,8 +209,6 @@ static const char *const when_names[] = {
 
 _Static_assert((int)COLOR_ALWAYS == STORY_ALWAYS && (int)COLOR_NEVER == STORY_NEVER, "one order");
 
-#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-
 const struct argp_option *option_table(void)
 {
 	return described;
@@ -217,7 +216,7 @@ const struct argp_option *option_table(void)
 
 const char *subcommand_word(unsigned int i, const char **argument)
 {
-	if (i >= LENGTH(subcommands))
+	if (i >= ARRAY_SIZE(subcommands))
 		return NULL;
 	*argument = subcommands[i].argument;
 	return subcommands[i].name;
@@ -225,12 +224,12 @@ const char *subcommand_word(unsigned int i, const char **argument)
 
 const char *format_word(unsigned int i)
 {
-	return i < LENGTH(format_names) ? format_names[i] : NULL;
+	return i < ARRAY_SIZE(format_names) ? format_names[i] : NULL;
 }
 
 const char *when_word(unsigned int i)
 {
-	return i < LENGTH(when_names) ? when_names[i] : NULL;
+	return i < ARRAY_SIZE(when_names) ? when_names[i] : NULL;
 }
 
 static int parse_duration(struct parse *p, const char *text)
@@ -267,7 +266,7 @@ static int parse_when(struct parse *p, const char *text, const char *what)
 {
 	if (!text)
 		return COLOR_ALWAYS;
-	for (size_t i = 0; i < LENGTH(when_names); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(when_names); i++)
 		if (!strcmp(text, when_names[i]))
 			return i;
 	return failed(p->why, EXIT_USAGE, "bad %s '%s': give auto, always or never", what, text);
@@ -295,7 +294,7 @@ static int parse_story(struct parse *p, const char *text)
 
 static int parse_format(struct parse *p, const char *text)
 {
-	for (size_t i = 0; i < LENGTH(format_names); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(format_names); i++) {
 		if (!strcmp(text, format_names[i])) {
 			p->options->format = i;
 			return 0;
@@ -355,7 +354,7 @@ static int parse_rotate_keep(struct parse *p, const char *text)
 
 static bool parse_subcommand(struct parse *p, const char *text)
 {
-	for (size_t i = 0; i < LENGTH(subcommands); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(subcommands); i++) {
 		if (strcmp(text, subcommands[i].name))
 			continue;
 		p->subcommand = text;

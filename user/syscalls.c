@@ -13,10 +13,10 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "privileges.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define WHOLE        UINT32_MAX /* of an int: the kernel takes no more of it either */
+#define WHOLE UINT32_MAX /* of an int: the kernel takes no more of it either */
 
 /* Allowed whatever their arguments. Some are what the C library takes on one architecture only. */
 static const int any_arguments[] = {
@@ -172,27 +172,27 @@ static int allow_signals(scmp_filter_ctx filter, pid_t command)
 		{ SCMP_SYS(wait4), 0, WHOLE, command },
 	};
 
-	return allow_arguments(filter, to, command ? COUNT(to) : 2);
+	return allow_arguments(filter, to, command ? ARRAY_SIZE(to) : 2);
 }
 
 static int allow_all(scmp_filter_ctx filter, uint32_t later, pid_t command)
 {
-	int err = allow_calls(filter, any_arguments, COUNT(any_arguments));
+	int err = allow_calls(filter, any_arguments, ARRAY_SIZE(any_arguments));
 
 	if (!err)
-		err = allow_arguments(filter, some_arguments, COUNT(some_arguments));
+		err = allow_arguments(filter, some_arguments, ARRAY_SIZE(some_arguments));
 	if (!err)
 		err = allow_signals(filter, later & LATER_COMMAND ? command : 0);
 	if (!err && later & LATER_SERVE)
-		err = allow_calls(filter, to_serve, COUNT(to_serve));
+		err = allow_calls(filter, to_serve, ARRAY_SIZE(to_serve));
 	if (!err && later & LATER_STACKS)
-		err = allow_calls(filter, to_read_files, COUNT(to_read_files));
+		err = allow_calls(filter, to_read_files, ARRAY_SIZE(to_read_files));
 	if (!err && later & LATER_RECORD)
-		err = allow_calls(filter, to_record, COUNT(to_record));
+		err = allow_calls(filter, to_record, ARRAY_SIZE(to_record));
 	if (!err && later & LATER_DRAW)
-		err = allow_calls(filter, to_draw, COUNT(to_draw));
+		err = allow_calls(filter, to_draw, ARRAY_SIZE(to_draw));
 	if (!err && later & LATER_DRAW)
-		err = allow_arguments(filter, arguments_to_draw, COUNT(arguments_to_draw));
+		err = allow_arguments(filter, arguments_to_draw, ARRAY_SIZE(arguments_to_draw));
 	return err;
 }
 

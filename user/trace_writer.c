@@ -4,11 +4,11 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <zlib.h>
 
 #include "cgroup.h"
 #include "clock.h"
+#include "host.h"
 #include "trace_format.h"
 #include "verdict.h"
 
@@ -176,15 +176,14 @@ static void copy(char *to, size_t size, const char *text)
 
 static void describe(struct trace_session *s, const struct trace_about *about)
 {
-	struct utsname system = {};
+	const struct utsname *system = host_watched();
 
-	uname(&system);
 	s->flags = (about->orderly ? TRACE_ORDERLY : 0) | (about->errors ? TRACE_ERRORS : 0);
 	s->without = about->without;
 	copy(s->version, sizeof(s->version), TCPWHY_VERSION);
-	copy(s->host, sizeof(s->host), system.nodename);
-	copy(s->release, sizeof(s->release), system.release);
-	copy(s->machine, sizeof(s->machine), system.machine);
+	copy(s->host, sizeof(s->host), system->nodename);
+	copy(s->release, sizeof(s->release), system->release);
+	copy(s->machine, sizeof(s->machine), system->machine);
 	copy(s->settings, sizeof(s->settings), about->settings);
 	copy(s->watched, sizeof(s->watched), about->watched);
 	for (int v = 0; v < VERDICT_COUNT; v++)

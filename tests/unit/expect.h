@@ -13,9 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "verdict.h"
-
-#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The facts are judged so. */
 #define expect_verdict(facts, expected) expect_verdict_at(facts, expected, __FILE__, __LINE__)
