@@ -25,7 +25,18 @@ static void read_one(struct join *join, unsigned int file, const uint8_t *bytes,
 	fclose(in);
 }
 
-/* Who is somebody's other end has him as its own; and each line is one. */
+/*
+ * Who has another end is itself that one's, or another record of the same connection is: one end may
+ * have a death and segments, and each of them names the other end's death.
+ */
+static bool is_mutual(const struct join_record *r)
+{
+	const struct join_record *back = r->other->other;
+
+	return back && !memcmp(&back->e.tuple, &r->e.tuple, sizeof(r->e.tuple));
+}
+
+/* Both ends know of each other; and each record's line is one. */
 static void records_are_whole(const struct join *join)
 {
 	for (size_t i = 0; i < join->record_count; i++) {
@@ -35,7 +46,7 @@ static void records_are_whole(const struct join *join)
 		size_t size;
 		FILE *out = open_memstream(&text, &size);
 
-		must(out && (!r->other || r->other->other == r));
+		must(out && (!r->other || is_mutual(r)));
 		join_show_text(out, join, r);
 		fclose(out);
 		must(size > 1 && text[size - 1] == '\n' && is_harmless(text, size - 1));
