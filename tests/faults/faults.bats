@@ -14,6 +14,7 @@ setup() {
 }
 
 teardown() {
+	[ -z "${MEMORY_GROUP-}" ] || forget_memory_group
 	echo 1 >"$CPU/online" 2>/dev/null || true
 	[ ${#WATCHERS[@]} -eq 0 ] || kill -KILL "${WATCHERS[@]}" 2>/dev/null || true
 	kill_tcpwhy
@@ -164,6 +165,54 @@ refused	7001
 unread-data	$N"
 }
 
+# limit_memory BYTES : makes MEMORY_GROUP, a cgroup of either version with that limit
+limit_memory() {
+	local v1=/sys/fs/cgroup/memory v2
+	v2=$(findmnt -fnt cgroup2 -o TARGET) || true
+	if [ -n "$v2" ] && grep -qw memory "$v2/cgroup.controllers"; then
+		echo +memory >"$v2/cgroup.subtree_control"
+		MEMORY_GROUP=$v2/tcpwhy-$$ LIMIT=memory.max
+	elif [ -w "$v1/memory.limit_in_bytes" ]; then
+		MEMORY_GROUP=$v1/tcpwhy-$$ LIMIT=memory.limit_in_bytes
+	else
+		skip "no cgroup here can limit memory"
+	fi
+	mkdir "$MEMORY_GROUP"
+	echo "$1" >"$MEMORY_GROUP/$LIMIT"
+}
+
+forget_memory_group() {
+	kill_tcpwhy
+	wait_for 10 rmdir "$MEMORY_GROUP"
+}
+
+# killed_for_memory : how often a process of the group was killed for want of memory
+killed_for_memory() {
+	sed -n 's/^oom_kill //p' "$MEMORY_GROUP"/memory.events "$MEMORY_GROUP"/memory.oom_control 2>/dev/null
+}
+
+@test "in a cgroup of 48 MB, its BPF maps included, a storm does not get it killed" {
+	limit_memory $((48 << 20))
+	start_pair storm $((PORT - 1000))
+	cat >"$BATS_TEST_TMPDIR/limited" <<-END
+		#!/bin/sh
+		echo \$\$ >"$MEMORY_GROUP/cgroup.procs"
+		exec "$TCPWHY" "\$@"
+	END
+	chmod 755 "$BATS_TEST_TMPDIR/limited"
+	TCPWHY=$BATS_TEST_TMPDIR/limited start_tcpwhy -P $PORT --stack
+	tell storm refused 20011
+	causes unread-data
+	wait_for 20 grep -q unread-data "$OUT"
+	stop_tcpwhy
+	run said_by_counters
+	assert_output "no-listener	20011
+peer-aborted	$N
+refused	20011
+unread-data	$N"
+	assert_equal "$(killed_for_memory) killed" "0 killed"
+}
+
 @test "too little memory to begin with: one message, and no signal" {
 	local size
 	for size in 4 8 12 16; do
@@ -259,17 +308,18 @@ unread-data	$many"
 
 # ---- several of it -------------------------------------------------------------------------------
 
-@test "ten instances side by side count the same" {
+# instances N : N of them see the same deaths, and each tells all of them
+instances() {
 	local i
-	for i in {1..10}; do
+	for ((i = 1; i <= $1; i++)); do
 		"$TCPWHY" -P $PORT >"$BATS_TEST_TMPDIR/out$i" 2>"$BATS_TEST_TMPDIR/err$i" 3>&- &
 		WATCHERS+=($!)
 	done
-	for i in {1..10}; do
+	for ((i = 1; i <= $1; i++)); do
 		wait_for 60 grep -q watching "$BATS_TEST_TMPDIR/err$i"
 	done
 	causes unread-data
-	for i in {1..10}; do
+	for ((i = 1; i <= $1; i++)); do
 		OUT=$BATS_TEST_TMPDIR/out$i
 		wait_for 10 lines_are $((2 * N))
 		kill -INT "${WATCHERS[i - 1]}"
@@ -278,4 +328,12 @@ unread-data	$many"
 		assert_equal "$i: $(said_by_lines)" "$i: $UNREAD_LINES"
 	done
 	WATCHERS=()
+}
+
+@test "two instances side by side count the same" {
+	instances 2
+}
+
+@test "ten instances side by side count the same" {
+	instances 10
 }
