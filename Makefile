@@ -56,10 +56,10 @@ USER_CFLAGS := -std=gnu11 $(WARNINGS) -DTCPWHY_VERSION='"$(VERSION)"' -D_GNU_SOU
 FUZZ_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 BPF_CFLAGS := -O2 -g -std=gnu11 -Wall -Wextra -Wno-unused-parameter $(if $(WERROR),-Werror) \
 	-target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Ivmlinux -Ibpf $(SAME_ANYWHERE)
-# Everything is linked in, so that the binary runs where nothing is installed. STATIC= links
-# against the shared objects instead.
+# Everything is linked in, so that the binary runs where nothing is installed, but for what is never used
+# (user/static). STATIC= links against the shared objects instead.
 STATIC := -static
-LDLIBS := -Wl,--wrap=btf__load_vmlinux_btf -lbpf -ldw -lelf -lz -llzma -lsupc++ -ljson-c -lmicrohttpd -lseccomp -lncursesw -ltinfo # user/kernel_btf.c
+LDLIBS := -Wl,--wrap=btf__load_vmlinux_btf -lbpf -ldw -lelf -lz -llzma -lsupc++ -ljson-c -lmicrohttpd -lncursesw -ltinfo # user/kernel_btf.c
 
 USER_SOURCES := $(wildcard user/*.c)
 USER_OBJECTS := $(USER_SOURCES:user/%.c=$(BUILD)/user/%.o)
@@ -218,9 +218,10 @@ setup-build setup-install setup-deb setup-test setup-bench setup-demo setup-real
 
 # ---- building ------------------------------------------------------------------------------------
 
-$(PROGRAM): $(USER_OBJECTS)
+$(PROGRAM): $(USER_OBJECTS) $(if $(STATIC),$(BUILD)/user/static/unused.o user/static/link.ld)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(CROSS_LDFLAGS) $(STATIC) -Wl,--gc-sections -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(CROSS_LDFLAGS) $(STATIC) -Wl,--gc-sections -o $@ $(filter %.o,$^) \
+		$(addprefix -T ,$(filter %.ld,$^)) $(LDLIBS)
 
 $(BUILD)/tcpwhy.8: user/tcpwhy.8.scd
 	$(call say,MAN,$@)

@@ -8,7 +8,7 @@
 
 set -eu
 
-build='gcc make clang llvm libbpf-dev libelf-dev libdw-dev liblzma-dev libstdc++-12-dev libjson-c-dev libmicrohttpd-dev libncurses-dev libseccomp-dev zlib1g-dev libc6-dev bpftool
+build='gcc make clang llvm libbpf-dev libelf-dev libdw-dev liblzma-dev libstdc++-12-dev libjson-c-dev libmicrohttpd-dev libncurses-dev zlib1g-dev libc6-dev bpftool
 ncurses-bin pkg-config'
 install='scdoc xz-utils'
 deb='debhelper faketime lintian'

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The filter of our own system calls (seccomp), by libseccomp. What is not listed, or has other
+ * The filter of our own system calls (seccomp). What is not listed, or has other
  * arguments, fails with ENOSYS and is not done; the kernel logs it (audit, type 1326).
  *
  * Not EPERM, and not SIGSYS: a C library that meets ENOSYS falls back to an older call, which
