@@ -37,6 +37,7 @@ endif
 endif
 
 CC := $(CROSS)gcc
+HOST_CC := gcc
 STRIP := $(CROSS)strip
 CLANG := clang
 BPFTOOL := bpftool
@@ -244,11 +245,10 @@ build/completions/%: tcpwhy
 	$(Q)./tcpwhy --completions $* > $@
 endif
 
-$(BUILD)/pages.gz: tools/pages.awk $(PAGES) docs/verdicts # where pages come and go
+$(BUILD)/pages: tools/pages.awk $(PAGES) docs/verdicts # where pages come and go
 	$(call say,PAGES,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)awk -f tools/pages.awk -v to=text $(PAGES) > $(BUILD)/pages
-	$(Q)gzip -9nc $(BUILD)/pages > $@
+	$(Q)awk -f tools/pages.awk -v to=text $(PAGES) > $@
 
 $(BUILD)/user/%.o: user/%.c | $(SKELETON) $(BUILD)/snapshot.skel.h $(SYSROOT)
 	$(call say,CC,$<)
@@ -278,6 +278,20 @@ $(BUILD)/%.gz: $(BUILD)/%.linked.o
 	$(call say,GZIP,$@)
 	$(Q)gzip -9nc $< > $@
 
+# What differs from typed.gz is all that the other objects have in the binary.
+$(BUILD)/%.packed: $(BUILD)/%.linked.o $(BUILD)/typed.linked.o build/pack
+	$(call say,PACK,$@)
+	$(Q)build/pack $< $(BUILD)/typed.linked.o > $@
+
+$(BUILD)/pages.packed: $(BUILD)/pages build/pack
+	$(call say,PACK,$@)
+	$(Q)build/pack $< > $@
+
+build/pack: tools/pack.c user/packed.h # runs on this machine
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(HOST_CC) -O2 $(WARNINGS) -Iuser -o $@ $< -llzma
+
 # Of one program, on all kernels that have iterators.
 $(BUILD)/snapshot.bpf.o: bpf/snapshot.bpf.c
 	$(call say,BPF,$@)
@@ -302,7 +316,7 @@ $(SKELETON): $(BUILD)/typed.skel.h $(BUILD)/probes.skel.h
 $(patsubst %.c,$(BUILD)/%.o,$(shell grep -l TCPWHY_VERSION user/*.c)): CHANGELOG.md
 
 $(BUILD)/user/packed.o: USER_CFLAGS += -DPACKED_IN='"$(BUILD)"'
-$(BUILD)/user/packed.o: $(addprefix $(BUILD)/,typed.gz probes.gz snapshot.gz pages.gz)
+$(BUILD)/user/packed.o: $(addprefix $(BUILD)/,typed.gz probes.packed snapshot.packed pages.packed)
 
 # What terminals like xterm understand, for where there is no terminfo: ncurses takes it in this form.
 $(BUILD)/xterm_terminfo.h:
@@ -329,7 +343,7 @@ $(BUILD)/fuzz/user/%.o: user/%.c | $(SKELETON) $(BUILD)/snapshot.skel.h
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) $(USER_CFLAGS) -Wno-missing-field-initializers -MD -MP -c -o $@ $<
 
 $(BUILD)/fuzz/user/packed.o: USER_CFLAGS += -DPACKED_IN='"$(BUILD)"'
-$(BUILD)/fuzz/user/packed.o: $(addprefix $(BUILD)/,typed.gz probes.gz pages.gz)
+$(BUILD)/fuzz/user/packed.o: $(addprefix $(BUILD)/,typed.gz probes.packed snapshot.packed pages.packed)
 
 $(BUILD)/fuzz/tcpwhy.a: $(patsubst %,$(BUILD)/fuzz/%,$(filter-out user/main.o,$(USER_SOURCES:.c=.o)))
 	$(Q)rm -f $@

@@ -4,17 +4,21 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include <lzma.h>
 #include <zlib.h>
 
-#define EMBED(name)                                                                                \
-	__asm__(".pushsection .rodata\n" #name ": .incbin \"" PACKED_IN "/" #name ".gz\"\n" #name  \
+/* Hidden: else arm64 takes the addresses from its GOT, where the linker has one of a section only.
+ */
+#define EMBED(name, file)                                                                          \
+	__asm__(".pushsection .rodata\n" #name ": .incbin \"" PACKED_IN "/" file "\"\n" #name      \
 		"_end:\n.popsection\n");                                                           \
-	extern const unsigned char name[], name##_end[]
+	extern const unsigned char name[] __attribute__((visibility("hidden"))),                   \
+		name##_end[] __attribute__((visibility("hidden")))
 
-EMBED(typed);
-EMBED(probes);
-EMBED(snapshot);
-EMBED(pages);
+EMBED(typed, "typed.gz");
+EMBED(probes, "probes.packed");
+EMBED(snapshot, "snapshot.packed");
+EMBED(pages, "pages.packed");
 
 static const struct {
 	const unsigned char *begin, *end;
@@ -26,16 +30,17 @@ static const struct {
 };
 
 #define GZIP_FORMAT 16 /* added to the bits of the window: inflateInit2() */
+#define SIZE_BYTES  4  /* the last ones of each file */
 
-/* RFC 1952: ISIZE, the last four bytes, least significant first. */
+/* RFC 1952: ISIZE, least significant first. */
 static uint32_t unpacked_size(enum packed what)
 {
-	const unsigned char *last = files[what].end - 4;
+	const unsigned char *last = files[what].end - SIZE_BYTES;
 
 	return last[0] | last[1] << 8 | last[2] << 16 | (uint32_t)last[3] << 24;
 }
 
-static int unpack_to(unsigned char *to, size_t size, enum packed what)
+static int inflate_to(unsigned char *to, size_t size, enum packed what)
 {
 	z_stream stream = {
 		.next_in = (unsigned char *)files[what].begin,
@@ -50,6 +55,47 @@ static int unpack_to(unsigned char *to, size_t size, enum packed what)
 	err = inflate(&stream, Z_FINISH);
 	inflateEnd(&stream);
 	return err == Z_STREAM_END ? 0 : -1;
+}
+
+/* tools/pack.c */
+static int decode_to(unsigned char *to, size_t size, enum packed what, const void *other,
+		     size_t other_size)
+{
+	lzma_options_lzma options = {
+		.dict_size = PACKED_WINDOW,
+		.preset_dict = other,
+		.preset_dict_size = other_size,
+	};
+	lzma_filter filters[] = { { LZMA_FILTER_LZMA2, &options }, { LZMA_VLI_UNKNOWN, NULL } };
+	size_t in_at = 0, out_at = 0;
+
+	if (lzma_raw_buffer_decode(filters, NULL, files[what].begin, &in_at,
+				   files[what].end - SIZE_BYTES - files[what].begin, to, &out_at,
+				   size) != LZMA_OK)
+		return -1;
+	return out_at == size ? 0 : -1;
+}
+
+static int decode_difference_to(unsigned char *to, size_t size, enum packed what)
+{
+	size_t typed_size;
+	void *other = unpack(PACKED_TYPED, &typed_size);
+	int err = other ? decode_to(to, size, what, other, typed_size) : -1;
+
+	free(other);
+	return err;
+}
+
+static int unpack_to(unsigned char *to, size_t size, enum packed what)
+{
+	switch (what) {
+	case PACKED_TYPED:
+		return inflate_to(to, size, what);
+	case PACKED_PAGES:
+		return decode_to(to, size, what, NULL, 0);
+	default:
+		return decode_difference_to(to, size, what);
+	}
 }
 
 void *unpack(enum packed what, size_t *size)

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What is in the binary compressed, as gzip makes it, since it is large: the BPF objects and the
- * pages of docs/. The Makefile makes each FILE of $(PACKED_IN).
+ * What is in the binary compressed, since it is large: the BPF objects and the pages of docs/. The
+ * Makefile makes each file of $(PACKED_IN). What a watch begins with is as gzip makes it, which
+ * takes 2 ms to unpack; the other objects are what differs from that, and with the pages as
+ * tools/pack.c makes it.
  */
 #ifndef TCPWHY_PACKED_H
 #define TCPWHY_PACKED_H
 
 #include <stddef.h>
+
+#define PACKED_WINDOW (2U << 20) /* bytes that tools/pack.c and unpack() look back */
 
 enum packed {
 	PACKED_TYPED,    /* the BPF programs for kernels with BTF of their own */
