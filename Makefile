@@ -271,6 +271,12 @@ $(BUILD)/probes.bpf.o: bpf/tcpwhy.bpf.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -DPROBES_ONLY -MD -MP -c -o $@ $<
 
+# What runs once, or when someone looks, is made small; what runs for each record is not. (Of check_accident gcc would
+# then warn of what cannot be.)
+SMALL := advice call_stack cgroup check check_host check_json check_sysctl check_text completions explain% filters \
+	go_symbols kernel% ladder maps object% options% privileges screen services syscalls terminfo top% verdict watch_open
+$(addprefix $(BUILD)/user/,$(addsuffix .o,$(filter $(SMALL),$(basename $(notdir $(USER_SOURCES)))))): USER_CFLAGS += -Os
+
 $(BUILD)/%.linked.o: $(BUILD)/%.bpf.o
 	$(Q)$(BPFTOOL) gen object $@ $<
 
@@ -370,7 +376,7 @@ $(BUILD)/bench/empty.skel.h: tools/bench/empty.bpf.c
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c -o $(@D)/empty.bpf.o $<
 	$(Q)$(BPFTOOL) gen skeleton $(@D)/empty.bpf.o name empty > $@
 
--include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/tests/*.d $(BUILD)/bench/*.d $(BUILD)/fuzz/*.d $(BUILD)/fuzz/user/*.d)
+-include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/user/static/*.d $(BUILD)/tests/*.d $(BUILD)/bench/*.d $(BUILD)/fuzz/*.d $(BUILD)/fuzz/user/*.d)
 
 .PHONY: all run demo bench bench-vm install install-built uninstall tarball deb test test-fuzz test-asan unit-tests test-soak test-slow test-storm test-real test-vm test-vm-quick test-vm-arm64 test-pristine test-deb test-reproducible setup lint format vmlinux golden clean help \
 	setup-build setup-install setup-deb setup-test setup-bench setup-demo setup-real setup-fuzz setup-vm setup-arm64 setup-vm-arm64
