@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What is in the binary compressed, since it is large: the BPF objects and the pages of docs/. The
- * Makefile makes each file of $(PACKED_IN). What a watch begins with is as gzip makes it, which
- * takes 2 ms to unpack; the other objects are what differs from that, and with the pages as
- * tools/pack.c makes it.
+ * Makefile makes each file of $(PACKED_IN). What a watch begins with is as gzip makes it, which is
+ * unpacked soonest. Of the other objects there is what differs from that; they and the pages are as
+ * tools/pack.c makes them.
  */
 #ifndef TCPWHY_PACKED_H
 #define TCPWHY_PACKED_H
