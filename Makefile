@@ -58,8 +58,10 @@ FUZZ_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,
 BPF_CFLAGS := -O2 -g -std=gnu11 -Wall -Wextra -Wno-unused-parameter $(if $(WERROR),-Werror) \
 	-target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Ivmlinux -Ibpf $(SAME_ANYWHERE)
 # Everything is linked in, so that the binary runs where nothing is installed, but for what is never used
-# (user/static). STATIC= links against the shared objects instead.
+# (user/static). STATIC= links against the shared objects instead; TRIM= leaves in what is never used, which
+# other versions of the libraries than Debian 12's may need.
 STATIC := -static
+TRIM := yes
 LDLIBS := -Wl,--wrap=btf__load_vmlinux_btf -lbpf -ldw -lelf -lz -llzma -lsupc++ -ljson-c -lmicrohttpd -lncursesw -ltinfo # user/kernel_btf.c
 
 USER_SOURCES := $(wildcard user/*.c)
@@ -219,7 +221,7 @@ setup-build setup-install setup-deb setup-test setup-bench setup-demo setup-real
 
 # ---- building ------------------------------------------------------------------------------------
 
-$(PROGRAM): $(USER_OBJECTS) $(if $(STATIC),$(BUILD)/user/static/unused.o user/static/link.ld)
+$(PROGRAM): $(USER_OBJECTS) $(if $(and $(STATIC),$(TRIM)),$(BUILD)/user/static/unused.o user/static/link.ld)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(CROSS_LDFLAGS) $(STATIC) -Wl,--gc-sections -o $@ $(filter %.o,$^) \
 		$(addprefix -T ,$(filter %.ld,$^)) $(LDLIBS)

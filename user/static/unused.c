@@ -5,7 +5,7 @@
  * the same ends in abort().
  *
  * If another version of a library has one of them in another place, the linker says that it is
- * defined twice: then the row can go.
+ * defined twice: then the row can go, or all of this with make TRIM=.
  */
 #include <stdlib.h>
 
