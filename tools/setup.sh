@@ -14,7 +14,7 @@ install='scdoc xz-utils'
 deb='debhelper faketime lintian'
 demo='iproute2 nftables python3'
 test='g++ bats bats-assert bats-support libcmocka-dev iproute2 jq nftables procps util-linux python3 python3-jsonschema python3-prometheus-client redis-server
-prometheus python3-yaml libcap2-bin strace tmux shellcheck clang-format codespell cppcheck zsh fish'
+prometheus python3-yaml libcap2-bin strace tmux shellcheck clang-format clang-tidy codespell cppcheck zsh fish'
 real='bats bats-assert bats-support curl default-jdk-headless golang-github-go-sql-driver-mysql-dev golang-go haproxy hping3 iproute2
 mariadb-client mariadb-server nftables nginx-light nodejs procps prometheus python3 redis-server redis-tools util-linux'
 bench='iproute2 python3 libbpf-tools bpftrace bpfcc-tools util-linux coreutils' # coreutils: stdbuf
