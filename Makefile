@@ -130,15 +130,24 @@ test: setup-test ## install what is missing, build, run all quick tests
 	$(Q)$(MAKE) --no-print-directory tcpwhy $(UNIT_TESTS) $(BENCH_PROGRAMS)
 	$(Q)tests/run.sh
 
+# Sanitizers and valgrind replace malloc() in a C library that is a shared object; all others are linked in, as always.
+SHARED_C := STATIC= LDLIBS='-Wl,-Bstatic $(LDLIBS) -Wl,-Bdynamic'
+
 # What is undefined is fatal: else a test that passes would hide it.
-SANITIZED := BUILD=build/asan PROGRAM=build/asan/tcpwhy STATIC= \
+SANITIZED := BUILD=build/asan PROGRAM=build/asan/tcpwhy $(SHARED_C) \
 	CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all'
 
-test-asan: setup-test ## the unit tests, and end-to-end ones, under AddressSanitizer and UndefinedBehaviorSanitizer (TESTS=deaths.bats)
+test-asan: setup-test ## the unit tests, and end-to-end ones, under AddressSanitizer and UndefinedBehaviorSanitizer (TESTS=e2e, or a file)
 	$(Q)$(MAKE) --no-print-directory $(SANITIZED) unit-tests build/asan/tcpwhy
+	$(if $(TESTS),$(Q)$(MAKE) --no-print-directory tcpwhy $(BENCH_PROGRAMS))
 	$(Q)TEST_BUILD=build/asan tests/run.sh unit $(TESTS)
 
 unit-tests: $(UNIT_TESTS)
+
+# Its filter of system calls would refuse valgrind's own.
+test-valgrind: setup-valgrind ## under valgrind, for SOAK_MINUTES=4 of deaths: no error, and all is freed
+	$(Q)$(MAKE) --no-print-directory BUILD=build/valgrind PROGRAM=build/valgrind/tcpwhy $(SHARED_C) CPPFLAGS=-DNO_FILTER build/valgrind/tcpwhy
+	$(Q)tests/run.sh tests/soak/valgrind.bats
 
 test-slow: setup-test ## special sockets, owners, the books against the kernel's counters
 	$(Q)$(MAKE) --no-print-directory tcpwhy $(SLOW_DRIVERS)
@@ -219,7 +228,7 @@ help: ## this
 	$(Q)awk 'BEGIN { FS = ":.*## " } /^##@/ { print "\n" substr($$0, 5) ":" } \
 		/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
-setup-build setup-install setup-deb setup-test setup-bench setup-demo setup-real setup-fuzz setup-vm setup-arm64 setup-vm-arm64:
+setup-build setup-install setup-deb setup-test setup-bench setup-demo setup-real setup-fuzz setup-valgrind setup-vm setup-arm64 setup-vm-arm64:
 	$(Q)$(SETUP) $(@:setup-%=%)
 
 # ---- building ------------------------------------------------------------------------------------
@@ -374,5 +383,5 @@ $(BUILD)/bench/empty.skel.h: tools/bench/empty.bpf.c
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/tests/*.d $(BUILD)/bench/*.d $(BUILD)/fuzz/*.d $(BUILD)/fuzz/user/*.d)
 
-.PHONY: all run demo bench bench-vm install install-built uninstall tarball deb test test-fuzz test-asan unit-tests test-soak test-slow test-storm test-real test-vm test-vm-quick test-vm-arm64 test-pristine test-deb test-reproducible setup lint tidy format vmlinux golden clean help \
-	setup-build setup-install setup-deb setup-test setup-bench setup-demo setup-real setup-fuzz setup-vm setup-arm64 setup-vm-arm64
+.PHONY: all run demo bench bench-vm install install-built uninstall tarball deb test test-fuzz test-asan test-valgrind unit-tests test-soak test-slow test-storm test-real test-vm test-vm-quick test-vm-arm64 test-pristine test-deb test-reproducible setup lint tidy format vmlinux golden clean help \
+	setup-build setup-install setup-deb setup-test setup-bench setup-demo setup-real setup-fuzz setup-valgrind setup-vm setup-arm64 setup-vm-arm64
