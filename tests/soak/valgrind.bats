@@ -10,6 +10,7 @@ load ../e2e/lib
 SOAK_MINUTES=${SOAK_MINUTES:-4}
 WAYS=4
 PORT=7978
+export TEST_SLOWDOWN=${TEST_SLOWDOWN:-10} # as valgrind is
 
 setup() {
 	make_netns
@@ -41,14 +42,20 @@ traffic() {
 	END
 }
 
-# It has seen deaths, and valgrind nothing.
+# Ends it; valgrind has seen nothing.
 assert_clean() {
-	assert_regex "$(grep '^tcpwhy: in ' "$ERR")" "s: [1-9][0-9]{2,} deaths"
+	kill -INT "$WATCHER"
+	wait "$WATCHER" || true # what valgrind has found says more
+	WATCHER=
 	assert_all_freed
 }
 
+deaths() {
+	sed -n 's/^tcpwhy: in .* s: \([0-9]*\) deaths .*/\1/p' "$ERR"
+}
+
 assert_all_freed() {
-	cat "$SAID"
+	grep '^==' "$SAID" | grep -v 'invalid file descriptor' # not what valgrind itself does not know of the kernel
 	assert_equal "$(grep -c 'All heap blocks were freed -- no leaks are possible' "$SAID")" 1
 	assert_regex "$(tail -n 1 "$SAID")" "ERROR SUMMARY: 0 errors from 0 contexts"
 }
@@ -56,17 +63,15 @@ assert_all_freed() {
 @test "lines, with failed calls, stacks and a story of each" {
 	start_tcpwhy -P $PORT -a -e -w --stack --kstack
 	traffic
-	stop_tcpwhy
 	assert_clean
+	[ "$(deaths)" -ge 100 ]
 }
 
 @test "JSON" {
 	start_tcpwhy -P $PORT -a -j
 	traffic
-	stop_tcpwhy
-	assert_equal "$(tail -n 1 "$OUT" | jq -r .type)" summary
-	assert_equal "$(tail -n 1 "$OUT" | jq '.deaths >= 100')" true
-	assert_all_freed
+	assert_clean
+	[ "$(tail -n 1 "$OUT" | jq .deaths)" -ge 100 ]
 }
 
 @test "counters, and metrics over HTTP" {
@@ -78,15 +83,15 @@ assert_all_freed() {
 	traffic
 	kill $scraper
 	grep -q '^tcpwhy_connections_closed_total\|^# EOF' "$BATS_TEST_TMPDIR/metrics"
-	stop_tcpwhy
 	assert_clean
+	[ "$(deaths)" -ge 100 ]
 }
 
 @test "a recording, and its replay" {
 	start_tcpwhy record "$BATS_TEST_TMPDIR/recording" -P $PORT -a
 	traffic
-	stop_tcpwhy
 	assert_clean
+	[ "$(deaths)" -ge 100 ]
 	"$TCPWHY" replay "$BATS_TEST_TMPDIR/recording" -w >/dev/null
 	assert_all_freed
 }
