@@ -42,6 +42,7 @@ STRIP := $(CROSS)strip
 CLANG := clang
 BPFTOOL := bpftool
 CLANG_FORMAT := clang-format
+CLANG_TIDY := clang-tidy
 INSTALL := install --strip-program=$(STRIP)
 # SETUP=: installs nothing that is missing, for those who build packages.
 SETUP := tools/setup.sh
@@ -79,6 +80,7 @@ BATS := bats
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
 BENCH_PROGRAMS := $(addprefix $(BUILD)/bench/,traffic hold storm empty)
+TIDIED := $(patsubst %.c,$(BUILD)/tidy$(DEEP)/%,$(wildcard user/*.c bpf/*.c tests/*/*.c tests/e2e/stack/*.c tools/bench/*.c))
 SLOW_DRIVERS := $(patsubst tests/slow/%.c,$(BUILD)/tests/slow-%,$(wildcard tests/slow/*.c))
 
 Q := $(if $(V),,@)
@@ -131,15 +133,24 @@ test: setup-test ## install what is missing, build, run all quick tests
 	$(Q)$(MAKE) --no-print-directory tcpwhy $(UNIT_TESTS) $(BENCH_PROGRAMS)
 	$(Q)tests/run.sh
 
+# Sanitizers and valgrind replace malloc() in a C library that is a shared object; all others are linked in, as always.
+SHARED_C := STATIC= LDLIBS='-Wl,-Bstatic $(LDLIBS) -Wl,-Bdynamic'
+
 # What is undefined is fatal: else a test that passes would hide it.
-SANITIZED := BUILD=build/asan PROGRAM=build/asan/tcpwhy STATIC= \
+SANITIZED := BUILD=build/asan PROGRAM=build/asan/tcpwhy $(SHARED_C) \
 	CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all'
 
-test-asan: setup-test ## the unit tests, and end-to-end ones, under AddressSanitizer and UndefinedBehaviorSanitizer (TESTS=deaths.bats)
+test-asan: setup-test ## the unit tests, and end-to-end ones, under AddressSanitizer and UndefinedBehaviorSanitizer (TESTS=e2e, or a file)
 	$(Q)$(MAKE) --no-print-directory $(SANITIZED) unit-tests build/asan/tcpwhy
+	$(if $(TESTS),$(Q)$(MAKE) --no-print-directory tcpwhy $(BENCH_PROGRAMS))
 	$(Q)TEST_BUILD=build/asan tests/run.sh unit $(TESTS)
 
 unit-tests: $(UNIT_TESTS)
+
+# Its filter of system calls would refuse valgrind's own.
+test-valgrind: setup-valgrind ## under valgrind, for SOAK_MINUTES=4 of deaths: no error, and all is freed
+	$(Q)$(MAKE) --no-print-directory BUILD=build/valgrind PROGRAM=build/valgrind/tcpwhy $(SHARED_C) CPPFLAGS=-DNO_FILTER build/valgrind/tcpwhy
+	$(Q)tests/run.sh tests/soak/valgrind.bats
 
 test-slow: setup-test ## special sockets, owners, the books against the kernel's counters
 	$(Q)$(MAKE) --no-print-directory tcpwhy $(SLOW_DRIVERS)
@@ -200,8 +211,12 @@ test-reproducible: setup-deb ## two builds, in other places at other times, are 
 
 ##@ Maintain
 setup: setup-test ## install all packages that building and testing need
-lint: setup-test ## formatting, cppcheck, shell scripts, spelling
+lint: setup-test ## formatting, cppcheck, shell scripts, spelling, clang-tidy
 	$(Q)tools/lint.sh
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) $(TIDIED)
+
+tidy: setup-test ## clang-tidy alone, of what has changed (DEEP=1: all paths, minutes)
+	$(Q)$(MAKE) --no-print-directory -k -j$$(nproc) $(TIDIED)
 
 format: ## format the C sources in place
 	$(Q)$(CLANG_FORMAT) -i $$(git ls-files '*.[ch]' ':!vmlinux')
@@ -216,7 +231,7 @@ help: ## this
 	$(Q)awk 'BEGIN { FS = ":.*## " } /^##@/ { print "\n" substr($$0, 5) ":" } \
 		/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
-setup-build setup-install setup-deb setup-test setup-bench setup-demo setup-real setup-fuzz setup-vm setup-arm64 setup-vm-arm64:
+setup-build setup-install setup-deb setup-test setup-bench setup-demo setup-real setup-fuzz setup-valgrind setup-vm setup-arm64 setup-vm-arm64:
 	$(Q)$(SETUP) $(@:setup-%=%)
 
 # ---- building ------------------------------------------------------------------------------------
@@ -344,6 +359,17 @@ $(BUILD)/tests/slow-%: tests/slow/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(USER_CFLAGS) -MD -MP -o $@ $<
 
+# A file at a time: of several, clang-tidy 14 takes each va_list after the first file for uninitialised.
+$(BUILD)/tidy$(DEEP)/%: TIDY_CFLAGS = $(USER_CFLAGS) -Wno-missing-field-initializers -isystem $(BUILD)/bench -DPACKED_IN='"$(BUILD)"'
+$(BUILD)/tidy$(DEEP)/%.bpf: TIDY_CFLAGS = $(BPF_CFLAGS)
+$(BUILD)/tidy$(DEEP)/%: %.c .clang-tidy bpf/.clang-tidy $(wildcard */*.h */*/*.h bpf/*.def user/*.def) \
+		| $(SKELETON) $(BUILD)/snapshot.skel.h $(BUILD)/bench/empty.skel.h $(BUILD)/xterm_terminfo.h
+	$(call say,TIDY,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG_TIDY) --quiet $< -- $(TIDY_CFLAGS) $(if $(DEEP),,-Xclang -analyzer-config -Xclang mode=shallow) 2>$@.err || \
+		{ cat $@.err; false; }
+	$(Q)touch $@
+
 # All but main, instrumented: what a fuzzer needs of it is linked.
 $(BUILD)/fuzz/user/%.o: user/%.c | $(SKELETON) $(BUILD)/snapshot.skel.h
 	$(call say,FUZZ,$<)
@@ -380,5 +406,5 @@ $(BUILD)/bench/empty.skel.h: tools/bench/empty.bpf.c
 
 -include $(wildcard $(BUILD)/*.d $(BUILD)/user/*.d $(BUILD)/user/static/*.d $(BUILD)/tests/*.d $(BUILD)/bench/*.d $(BUILD)/fuzz/*.d $(BUILD)/fuzz/user/*.d)
 
-.PHONY: all run demo bench bench-vm install install-built uninstall tarball deb test test-fuzz test-asan unit-tests test-soak test-slow test-storm test-real test-vm test-vm-quick test-vm-arm64 test-pristine test-deb test-reproducible setup lint format vmlinux golden clean help \
-	setup-build setup-install setup-deb setup-test setup-bench setup-demo setup-real setup-fuzz setup-vm setup-arm64 setup-vm-arm64
+.PHONY: all run demo bench bench-vm install install-built uninstall tarball deb test test-fuzz test-asan test-valgrind unit-tests test-soak test-slow test-storm test-real test-vm test-vm-quick test-vm-arm64 test-pristine test-deb test-reproducible setup lint tidy format vmlinux golden clean help \
+	setup-build setup-install setup-deb setup-test setup-bench setup-demo setup-real setup-fuzz setup-valgrind setup-vm setup-arm64 setup-vm-arm64

@@ -14,11 +14,12 @@ install='scdoc xz-utils'
 deb='debhelper faketime lintian'
 demo='iproute2 nftables python3'
 test='g++ bats bats-assert bats-support libcmocka-dev iproute2 jq nftables procps util-linux python3 python3-jsonschema python3-prometheus-client redis-server
-prometheus python3-yaml libcap2-bin strace tmux shellcheck clang-format codespell cppcheck zsh fish'
+prometheus python3-yaml libcap2-bin strace tmux shellcheck clang-format clang-tidy codespell cppcheck zsh fish'
 real='bats bats-assert bats-support curl default-jdk-headless golang-github-go-sql-driver-mysql-dev golang-go haproxy hping3 iproute2
 mariadb-client mariadb-server nftables nginx-light nodejs procps prometheus python3 redis-server redis-tools util-linux'
 bench='iproute2 python3 libbpf-tools bpftrace bpfcc-tools util-linux coreutils' # coreutils: stdbuf
 fuzz='libclang-rt-14-dev'
+valgrind='valgrind libc6-dbg curl'
 vm='busybox-static cpio kmod qemu-system-x86 xz-utils zstd' # virtiofsd comes with qemu-system-common
 # To build for arm64, and to run it in qemu. If this machine is one, its own compiler will do, and the guest has its root.
 arm64='gcc-aarch64-linux-gnu libc6-dev-arm64-cross libstdc++-12-dev-arm64-cross'
@@ -92,12 +93,13 @@ case "${1-} $#" in
 'test 1') wanted="$build $install $test" ;;
 'real 1') wanted="$build $real" ;;
 'fuzz 1') wanted="$build $fuzz" ;;
+'valgrind 1') wanted="$build $install $test $valgrind" ;;
 'bench 1') wanted="$build $bench" ;;
 'vm 1') wanted="$build $install $test $vm" ;;
 'arm64 1') wanted="$build $arm64" ;;
 'vm-arm64 1') wanted="$build $arm64 $vm_arm64" ;;
 *)
-	echo 'usage: tools/setup.sh build|install|deb|demo|test|real|fuzz|bench|vm|arm64|vm-arm64' >&2
+	echo 'usage: tools/setup.sh build|install|deb|demo|test|real|fuzz|valgrind|bench|vm|arm64|vm-arm64' >&2
 	exit 2
 	;;
 esac

@@ -87,11 +87,11 @@ static size_t find_places(const struct stack_trace *taken, struct address_space 
 
 static void set_build_id(struct frame *f, const uint8_t *id)
 {
-	int n = BUILD_ID_MAX;
+	size_t n = BUILD_ID_MAX;
 
 	while (n > 0 && !id[n - 1])
 		n--;
-	for (int i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++)
 		snprintf(f->build_id + 2 * i, 3, "%02x", id[i]);
 }
 

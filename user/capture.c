@@ -44,7 +44,9 @@ static int take_record(void *ctx, void *data, size_t size)
 
 	if (size < sizeof(*head) || head->size > size) {
 		c->rejected++;
-	} else if (head->type == RECORD_EVIDENCE && head->size == sizeof(struct evidence)) {
+		return 0;
+	}
+	if (head->type == RECORD_EVIDENCE && head->size == sizeof(struct evidence)) {
 		take_evidence(c, data, NULL);
 	} else if (head->type == RECORD_EVIDENCE &&
 		   head->size == sizeof(struct evidence_with_stacks)) {

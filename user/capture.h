@@ -91,6 +91,6 @@ void capture_find_holders(struct capture *capture, struct wanted *wanted, size_t
 int capture_read_thinned(const struct capture *capture, uint64_t thinned[VERDICTS_MAX]);
 
 /* 0 or -errno. */
-int capture_read_counts(const struct capture *capture, struct capture_counts *counts);
+int capture_read_counts(const struct capture *capture, struct capture_counts *sum);
 
 #endif

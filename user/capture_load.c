@@ -153,9 +153,9 @@ static const char *btf_to_name(const struct capture *c)
 /* The skeleton asks for it, once. */
 static enum packed wanted_object;
 
-const void *tcpwhy__elf_bytes(size_t *size)
+const void *tcpwhy__elf_bytes(size_t *sz)
 {
-	return unpack(wanted_object, size);
+	return unpack(wanted_object, sz);
 }
 
 /* 0 or -errno. */

@@ -140,7 +140,7 @@ static const struct cgroup_home *recall(__u64 id)
 	return found ? &(*found)->home : NULL;
 }
 
-static void forget_all(void)
+void cgroup_forget_all(void)
 {
 	tdestroy(known, free);
 	known = NULL;
@@ -154,7 +154,7 @@ void cgroup_tell(__u64 id, const struct cgroup_home *home)
 	if (recall(id))
 		return;
 	if (n_known == KNOWN_MAX)
-		forget_all();
+		cgroup_forget_all();
 	new = malloc(sizeof(*new));
 	if (!new)
 		return;
@@ -178,13 +178,14 @@ static void learn(__u64 id, const char *path)
 
 void cgroup_begin_recording(void)
 {
-	forget_all();
+	cgroup_forget_all();
 	is_recorded = true;
 }
 
 /* ---- the hierarchy ------------------------------------------------------------------------- */
 
 /* Takes the descriptor of the directory at the path, and learns what is in it. */
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the path is long, and as there are descriptors */
 static void walk(int fd, char path[PATH_MAX], size_t len)
 {
 	struct dirent *entry;

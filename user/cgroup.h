@@ -40,6 +40,9 @@ void cgroup_learn_all(void);
  */
 const struct cgroup_home *cgroup_find(__u64 id);
 
+/* Frees what is known: at the end. */
+void cgroup_forget_all(void);
+
 /*
  * A recording is read: forgets all that is known, and looks no more at this host. What is known
  * then is what is told by cgroup_tell().

@@ -192,7 +192,7 @@ static int add_peer(struct filter *f, const char *item, struct failure *why)
 			      "more than %d peers: give networks that hold several, such as "
 			      "10.0.0.0/8",
 			      FILTER_PEERS_MAX);
-	strcpy(text, item);
+	snprintf(text, sizeof(text), "%s", item);
 	if (parse_network(&f->peers[f->peer_count], text))
 		return failed(why, EXIT_USAGE,
 			      "bad peer '%s': give an address or a network, such as 192.0.2.1, "

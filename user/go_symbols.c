@@ -81,7 +81,7 @@ static void add_function(struct symbols *s, const struct table *t, uint64_t n)
 
 	start = number_at(t, at, t->entry);
 	function = number_at(t, at + t->entry, t->entry);
-	end = number_at(t, at + 2 * t->entry, t->entry);
+	end = number_at(t, at + UINT64_C(2) * t->entry, t->entry);
 	if (t->entry == 4 || t->names)
 		function += t->index;
 	/* the name follows the entry, which is as wide as in the index */
@@ -92,13 +92,13 @@ static void add_function(struct symbols *s, const struct table *t, uint64_t n)
 						 .name = name });
 }
 
-void go_symbols_parse(struct symbols *s, const uint8_t *bytes, size_t size, uint64_t text)
+void go_symbols_parse(struct symbols *s, const uint8_t *table, size_t size, uint64_t text)
 {
-	struct table t = { .bytes = bytes, .size = size };
+	struct table t = { .bytes = table, .size = size };
 
 	if (size < 16)
 		return;
-	t.pointer = bytes[7];
+	t.pointer = table[7];
 	if (t.pointer != 8 || !read_header(&t, text))
 		return;
 	for (uint64_t i = 0; i < t.functions; i++)

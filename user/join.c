@@ -59,14 +59,17 @@ static int open_all(FILE **in, const struct options *options, struct failure *wh
 static int read_all(struct join *join, const struct options *options, struct failure *why)
 {
 	FILE **in = calloc(options->file_count, sizeof(*in));
-	int err = in ? open_all(in, options, why) : failed(why, EXIT_FAILED, "out of memory");
+	int err;
 
+	if (!in)
+		return failed(why, EXIT_FAILED, "out of memory");
+	err = open_all(in, options, why);
 	for (unsigned int i = 0; !err && i < options->file_count; i++) {
 		join->files[i].name = options->files[i];
 		if (join_read(join, i, in[i]))
 			err = failed(why, EXIT_FAILED, "out of memory: give fewer records at once");
 	}
-	for (unsigned int i = 0; in && i < options->file_count; i++)
+	for (unsigned int i = 0; i < options->file_count; i++)
 		if (in[i])
 			fclose(in[i]);
 	free(in);

@@ -35,6 +35,7 @@ static bool is_orderly_end(const struct join_record *r)
  * which that was sent, or both had come to their ends in order. Of other deaths one may be long
  * before the other.
  */
+/* NOLINTNEXTLINE(misc-no-recursion): once, the other way round */
 static bool is_simultaneous(const struct join_record *a, const struct join_record *b)
 {
 	if (is_death(a) && is_death(b))

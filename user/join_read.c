@@ -277,6 +277,11 @@ static int read_json(struct reader *r)
 	return err;
 }
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
 /* Of a line that is too long the rest is read, and left. Returns false at the end of the file. */
 static bool next_line(struct reader *r, FILE *in)
 {
@@ -287,7 +292,7 @@ static bool next_line(struct reader *r, FILE *in)
 		if (len++ < JOIN_LINE_MAX)
 			r->line[len - 1] = c;
 	r->len = len < JOIN_LINE_MAX ? len : JOIN_LINE_MAX;
-	while (r->len && r->len < JOIN_LINE_MAX && memchr(" \t\r", r->line[r->len - 1], 3))
+	while (r->len && r->len < JOIN_LINE_MAX && is_blank(r->line[r->len - 1]))
 		r->len--;
 	r->line[r->len] = '\0';
 	if (c == EOF && !len)

@@ -17,7 +17,7 @@ struct kernel_symbols {
 static bool add(struct kernel_symbols *s, uint64_t address, const char *name, const char *module)
 {
 	struct kernel_symbol *symbol;
-	size_t len = strlen(name) + 1;
+	size_t len = strlen(name) + 1, module_len = strlen(module) + 1;
 
 	if (s->n == s->room) {
 		size_t room = s->room ? 2 * s->room : 1 << 16;
@@ -30,11 +30,11 @@ static bool add(struct kernel_symbols *s, uint64_t address, const char *name, co
 	}
 	symbol = &s->list[s->n];
 	symbol->address = address;
-	symbol->name = malloc(len + strlen(module) + 1);
+	symbol->name = malloc(len + module_len);
 	if (!symbol->name)
 		return false;
 	memcpy(symbol->name, name, len);
-	symbol->module = strcpy(symbol->name + len, module);
+	symbol->module = memcpy(symbol->name + len, module, module_len);
 	s->n++;
 	return true;
 }

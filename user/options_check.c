@@ -158,6 +158,46 @@ static int check_top(struct parse *p)
 	return 0;
 }
 
+/* What lines have and counters have not */
+static int check_counters(const struct parse *p)
+{
+	const struct options *o = p->options;
+
+	if (p->given[KEY_LIMIT] && o->interval_ns)
+		return failed(p->why, EXIT_USAGE,
+			      "--limit and INTERVAL exclude each other: there are no lines to "
+			      "limit");
+	if ((o->stack || o->kstack) && (o->interval_ns || o->format == FORMAT_OPENMETRICS))
+		return failed(p->why, EXIT_USAGE,
+			      "--%s and INTERVAL exclude each other: a stack is that of one death",
+			      o->stack ? "stack" : "kstack");
+	return 0;
+}
+
+/* What is watched, and how long */
+static int check_watched(const struct parse *p)
+{
+	const struct options *o = p->options;
+
+	if (o->errors && !filter_is_set(&o->filter) && !o->cmd)
+		return failed(p->why, EXIT_USAGE,
+			      "-e (--errors) needs a filter, such as -p or -P: it costs something "
+			      "for each call and segment");
+	if (o->cmd && (o->filter.pid_count || o->keep))
+		return failed(p->why, EXIT_USAGE,
+			      "%s and a command exclude each other: the command is what is watched",
+			      o->keep ? "--keep" : "-p");
+	if (o->cmd && (o->duration_ns || o->count))
+		return failed(
+			p->why, EXIT_USAGE,
+			"%s and a command exclude each other: the watch ends with the command",
+			o->duration_ns ? "-d" : "COUNT");
+	if ((o->filter.children || o->keep) && !o->filter.pid_count && !o->cmd)
+		return failed(p->why, EXIT_USAGE, "%s needs -p: the processes that are meant",
+			      o->keep ? "--keep" : "--children");
+	return 0;
+}
+
 int options_check(struct parse *p)
 {
 	struct options *o = p->options;
@@ -176,31 +216,5 @@ int options_check(struct parse *p)
 		return -1;
 	if (p->check_option)
 		return failed(p->why, EXIT_USAGE, "--%s is for tcpwhy check only", p->check_option);
-	if (p->given[KEY_LIMIT] && o->interval_ns)
-		return failed(p->why, EXIT_USAGE,
-			      "--limit and INTERVAL exclude each other: there are no lines to "
-			      "limit");
-	if ((o->stack || o->kstack) && (o->interval_ns || o->format == FORMAT_OPENMETRICS))
-		return failed(p->why, EXIT_USAGE,
-			      "--%s and INTERVAL exclude each other: a stack is that of one death",
-			      o->stack ? "stack" : "kstack");
-	if (check_telling(p))
-		return -1;
-	if (o->errors && !filter_is_set(&o->filter) && !o->cmd)
-		return failed(p->why, EXIT_USAGE,
-			      "-e (--errors) needs a filter, such as -p or -P: it costs something "
-			      "for each call and segment");
-	if (o->cmd && (o->filter.pid_count || o->keep))
-		return failed(p->why, EXIT_USAGE,
-			      "%s and a command exclude each other: the command is what is watched",
-			      o->keep ? "--keep" : "-p");
-	if (o->cmd && (o->duration_ns || o->count))
-		return failed(
-			p->why, EXIT_USAGE,
-			"%s and a command exclude each other: the watch ends with the command",
-			o->duration_ns ? "-d" : "COUNT");
-	if ((o->filter.children || o->keep) && !o->filter.pid_count && !o->cmd)
-		return failed(p->why, EXIT_USAGE, "%s needs -p: the processes that are meant",
-			      o->keep ? "--keep" : "--children");
-	return 0;
+	return check_counters(p) || check_telling(p) || check_watched(p) ? -1 : 0;
 }

@@ -21,8 +21,11 @@
 #define BIT(capability) (UINT64_C(1) << (capability))
 #define WORDS           _LINUX_CAPABILITY_U32S_3
 
-/* What LeakSanitizer does at the end, ptrace() of itself, is nothing that a filter should allow. */
-#ifdef __SANITIZE_ADDRESS__
+/*
+ * What LeakSanitizer does at the end, ptrace() of itself, and valgrind all the time, code in pages
+ * that were written, is nothing that a filter should allow.
+ */
+#if defined(__SANITIZE_ADDRESS__) || defined(NO_FILTER)
 #define FILTER false
 #else
 #define FILTER true

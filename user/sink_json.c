@@ -112,6 +112,7 @@ static void put_stack(struct json *j, const char *name, const struct value *v)
 }
 
 /* Nothing if it is unknown. */
+/* NOLINTNEXTLINE(misc-no-recursion): the other end has no other end */
 static void put_field(struct json *j, unsigned int field, const struct record *r)
 {
 	const char *name = field_name(field);
@@ -145,6 +146,7 @@ static void put_field(struct json *j, unsigned int field, const struct record *r
 	}
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): as above */
 static void put_other_end(struct json *j, const char *name, const struct evidence *e)
 {
 	const struct record r = { .e = e, .verdict = classify(&e->facts) };

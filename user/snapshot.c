@@ -13,9 +13,9 @@
 #include "packed.h"
 #include "snapshot.skel.h"
 
-const void *snapshot__elf_bytes(size_t *size)
+const void *snapshot__elf_bytes(size_t *sz)
 {
-	return unpack(PACKED_SNAPSHOT, size);
+	return unpack(PACKED_SNAPSHOT, sz);
 }
 
 /* 0 or -errno. libbpf 1.1 looks into modules unless it is told where BTF is: capture_load.c. */

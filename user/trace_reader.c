@@ -238,7 +238,7 @@ static int take_search(struct trace_reader *r, const uint8_t *body, size_t size)
 	if (s.found > WANTED_MAX || (s.found && (!s.size || size / s.size < s.found)))
 		return -1;
 	r->item.search.n = s.found;
-	for (uint32_t i = 0; i < s.found; i++)
+	for (size_t i = 0; i < s.found; i++)
 		if (take_all(&r->item.search.found[i], sizeof(struct wanted), found + i * s.size,
 			     s.size))
 			return -1;

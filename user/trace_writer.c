@@ -12,7 +12,7 @@
 #include "trace_format.h"
 #include "verdict.h"
 
-#define ROOM      (256 * 1024)                /* for the items of a block */
+#define ROOM      (UINT64_C(256) * 1024)      /* for the items of a block */
 #define LEVEL     3                           /* of zlib: beyond it, twice the time saves a tenth */
 #define HEARTBEAT (60 * UINT64_C(1000000000)) /* ns: so often something is written at least */
 #define CGROUPS   1024                        /* that are known to be in the file */

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "cgroup.h"
 #include "privileges.h"
 #include "replay.h"
 #include "trace_format.h"
@@ -236,6 +237,7 @@ void close_watch(struct watch *w)
 	limit_free(w->limit);
 	rows_free(w->metric_rows);
 	metrics_free(w->metrics);
+	cgroup_forget_all();
 	close(w->epoll);
 	close(w->signals);
 }

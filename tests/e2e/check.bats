@@ -230,6 +230,7 @@ words() {
 }
 
 @test "a program that the kernel refuses is said, with status 5" {
+	without_leak_check
 	strace -qq -f -e trace=bpf -o "$BATS_TEST_TMPDIR/trace" "$TCPWHY" check >/dev/null
 	local nth # libbpf tries again, for the verifier's log: so this one and all after it fail
 	nth=$(grep -n 'prog_name="on_set_state"' "$BATS_TEST_TMPDIR/trace" | head -1 | cut -d: -f1)
@@ -243,6 +244,7 @@ words() {
 }
 
 @test "if the programs of all options at once are refused, it says which options do not work" {
+	without_leak_check
 	strace -qq -f -e trace=bpf -o "$BATS_TEST_TMPDIR/trace" "$TCPWHY" check >/dev/null
 	local nth # of the second time
 	nth=$(grep -n 'prog_name="on_set_state"' "$BATS_TEST_TMPDIR/trace" | sed -n 2p | cut -d: -f1)

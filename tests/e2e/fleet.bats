@@ -85,6 +85,7 @@ setting() {
 }
 
 @test "with the unit's capabilities, system calls and socket families it watches and serves" {
+	without_leak_check
 	unit
 	need strace strace
 	local caps port=19436 allowed
@@ -128,6 +129,7 @@ allow() {
 }
 
 @test "in a root with nothing but the binary, as in the image, it works" {
+	! sanitized || skip "a build with sanitizers needs shared objects"
 	local root=$BATS_TEST_TMPDIR/root
 	mkdir -p "$root/proc" "$root/sys"
 	cp "$TCPWHY" "$root"

@@ -13,6 +13,17 @@ TCPWHY=$TOP/${TEST_BUILD+$TEST_BUILD/}tcpwhy
 PYTHON=/usr/bin/python3
 N=23 # a prime: doubles and losses show
 
+# make test-asan: the tested program was built with sanitizers. It has no filter of system calls, since LeakSanitizer makes calls of its
+# own at the end; it takes more memory; and it is linked to shared objects.
+sanitized() {
+	[ -n "${TEST_BUILD-}" ]
+}
+
+# Before a test's first strace: LeakSanitizer does not work beneath it.
+without_leak_check() {
+	export ASAN_OPTIONS=detect_leaks=0
+}
+
 # ---- namespaces ----------------------------------------------------------------------------------
 
 make_netns() {

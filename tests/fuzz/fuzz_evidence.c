@@ -127,7 +127,7 @@ static void samples_are_whole(char *text)
 		if (*line == '#')
 			continue;
 		must(!strncmp(line, "tcpwhy_", 7));
-		strtod(strrchr(line, ' ') + 1, &end_of_number);
+		(void)strtod(strrchr(line, ' ') + 1, &end_of_number);
 		must(!*end_of_number);
 	}
 }

@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 2 || size > ROOM / 2)
 		return 0;
-	step = data[0] * 64;
+	step = data[0] * (size_t)64;
 	data++;
 	size--;
 	if (!step) {

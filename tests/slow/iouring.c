@@ -12,6 +12,7 @@
  * io_uring for us.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/io_uring.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -191,7 +192,7 @@ int main(int argc, char **argv)
 	listener = socket(AF_INET, SOCK_STREAM, 0);
 	need(!bind(listener, (struct sockaddr *)&address, sizeof(address)), "bind");
 	need(!listen(listener, MAX), "listen");
-	need(!pipe(go), "pipe");
+	need(!pipe2(go, O_CLOEXEC), "pipe");
 	client_pid = fork();
 	if (!client_pid)
 		client(&address, n, strcmp(argv[1], "linger"), go[1]);

@@ -123,7 +123,7 @@ static void names_are_cut(void **state)
 
 	(void)state;
 	memset(path + 1, 'x', 500);
-	strcpy(path + 501, ".service");
+	memcpy(path + 501, ".service", sizeof(".service"));
 	memset(cut, 'x', sizeof(cut) - 1);
 	expect_unit(path, cut);
 	expect_unit("/.service", ".service");

@@ -48,9 +48,12 @@ static __u64 key_of(__u32 hash, __u32 ports)
 static struct closer *next_of(struct bench *b, __u32 cpu)
 {
 	__u32 ring = closer_ring_of(cpu);
-	__u32 number = closer_number(ring, b->per_ring, b->rings[ring].n++);
+	__u32 number;
 
-	return number ? &b->table[number] : next_of(b, cpu);
+	do
+		number = closer_number(ring, b->per_ring, b->rings[ring].n++);
+	while (!number);
+	return &b->table[number];
 }
 
 static struct closer *write_closer(struct bench *b, __u32 cpu, __u64 key, __u32 pid)
@@ -164,7 +167,7 @@ static void rings_share_the_table(void **state)
 		expect_number(size & (size - 1), 0);
 		assert_true(rings * size <= CLOSERS && 2 * rings * size > CLOSERS);
 		expect_number(closer_number(rings - 1, size, size - 1), rings * size - 1);
-		expect_number(closer_number(rings - 1, size, size), (rings - 1) * size);
+		expect_number(closer_number(rings - 1, size, size), (uint64_t)(rings - 1) * size);
 		expect_number(closer_ring_of(CLOSER_RINGS + 3), 3);
 	}
 }

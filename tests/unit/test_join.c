@@ -338,15 +338,15 @@ static void a_socket_in_syn_sent_expects_nothing(void **state)
 /* A thousand connections, and as many strangers on the same ports: none is joined wrongly. */
 static void strangers_are_never_joined(void **state)
 {
-	enum { PAIRS = 1000 };
-	struct join_record *many = calloc(4 * PAIRS, sizeof(*many));
+	const size_t pairs = 1000;
+	struct join_record *many = calloc(4 * pairs, sizeof(*many));
 	struct join join = fresh(2);
 	uint64_t doubtful;
 
 	(void)state;
 	assert_non_null(many);
 	seed = 3;
-	for (int i = 0; i < 2 * PAIRS; i++) {
+	for (size_t i = 0; i < 2 * pairs; i++) {
 		struct join_record *r = &many[2 * i];
 		__u32 ours = chance() << 8 | i, theirs = chance() << 10 | i;
 
@@ -361,10 +361,10 @@ static void strangers_are_never_joined(void **state)
 		r[1].e.snd_una = r[1].e.snd_nxt = r[0].e.rcv_nxt + (i % 4 > 1 ? 1 : 0);
 	}
 	join.records = many;
-	join.record_count = 4 * PAIRS;
+	join.record_count = 4 * pairs;
 	assert_int_equal(join_match(&join, &doubtful), 0);
 	expect_number(doubtful, 0);
-	for (int i = 0; i < 2 * PAIRS; i++) {
+	for (size_t i = 0; i < 2 * pairs; i++) {
 		assert_ptr_equal(many[2 * i].other, i % 4 > 1 ? NULL : &many[2 * i + 1]);
 		assert_ptr_equal(many[2 * i + 1].other, i % 4 > 1 ? NULL : &many[2 * i]);
 		assert_int_equal(many[2 * i].through_nat, i % 4 == 1);

@@ -46,6 +46,7 @@ static void names_are_valid_utf8_and_tell_their_bytes(void **state)
 		{ "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80" }, /* beyond Unicode */
 		{ "\xc2\x85", "\\xc2\\x85" },                   /* C1: next line */
 		{ "\xe2\x80\xa8", "\\xe2\\x80\\xa8" },          /* U+2028 */
+		/* NOLINTNEXTLINE(misc-misleading-bidirectional): that is what is tested */
 		{ "a\xe2\x80\xae"
 		  "b",
 		  "a\\xe2\\x80\\xaeb" },               /* turns what follows */

@@ -295,7 +295,7 @@ static void pid_of_a_thread_is_its_process(void **state)
 	pid_t tid = 0;
 
 	(void)state;
-	assert_int_equal(pipe(t.started) | pipe(t.end), 0);
+	assert_int_equal(pipe2(t.started, O_CLOEXEC) | pipe2(t.end, O_CLOEXEC), 0);
 	assert_int_equal(pthread_create(&thread, NULL, thread_main, &t), 0);
 	assert_int_equal(read(t.started[0], &tid, sizeof(tid)), sizeof(tid));
 	assert_int_not_equal(tid, getpid());
@@ -521,14 +521,14 @@ static int parse_in_child(const char *const *args, int fd, char *out, size_t siz
 	ssize_t n;
 	pid_t pid;
 
-	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	fflush(NULL); /* or the child prints what waits here again */
 	pid = fork();
 	if (!pid) {
 		struct options o;
 		struct failure why;
 
-		dup2(open("/dev/null", O_WRONLY), fd == 1 ? 2 : 1);
+		dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), fd == 1 ? 2 : 1);
 		dup2(ends[1], fd);
 		_exit(parse(&o, args, &why) ? 100 : 101);
 	}

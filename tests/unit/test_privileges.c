@@ -33,7 +33,7 @@
 #define NOBODY (1 << 23) /* more than any PID */
 
 static pid_t command; /* a process that a signal can be sent to */
-static long page;     /* that is mapped */
+static char *page;    /* that is mapped */
 
 static void *nothing(void *arg)
 {
@@ -96,10 +96,10 @@ ATTEMPT(bind_socket, bind(-1, NULL, 0))
 ATTEMPT(accept_connection, accept4(-1, NULL, NULL, 0))
 ATTEMPT(open_to_read, open("/proc/self/status", O_RDONLY | O_CLOEXEC))
 ATTEMPT(open_directory, open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC))
-ATTEMPT(open_to_write, open("/dev/null", O_WRONLY))
-ATTEMPT(open_for_both, open("/dev/null", O_RDWR))
-ATTEMPT(create_file, open("/nonexistent/file", O_RDONLY | O_CREAT, 0600))
-ATTEMPT(truncate_file, open("/nonexistent/file", O_RDONLY | O_TRUNC))
+ATTEMPT(open_to_write, open("/dev/null", O_WRONLY | O_CLOEXEC))
+ATTEMPT(open_for_both, open("/dev/null", O_RDWR | O_CLOEXEC))
+ATTEMPT(create_file, open("/nonexistent/file", O_RDONLY | O_CREAT | O_CLOEXEC, 0600))
+ATTEMPT(truncate_file, open("/nonexistent/file", O_RDONLY | O_TRUNC | O_CLOEXEC))
 ATTEMPT(remove_file, unlink("/nonexistent/file"))
 ATTEMPT(rename_file, rename("/nonexistent/file", "/nonexistent/other"))
 ATTEMPT(change_mode, chmod("/nonexistent/file", 0700))
@@ -114,9 +114,9 @@ ATTEMPT(enter_namespace, setns(-1, CLONE_NEWNET))
 ATTEMPT(leave_namespace, unshare(0))
 ATTEMPT(become_other_user, setuid(getuid()))
 ATTEMPT(map_code, mmap(NULL, 4096, PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
-ATTEMPT(make_code, mprotect((void *)page, 4096, PROT_READ | PROT_EXEC))
-ATTEMPT(map_memory,
-	(page = (long)mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)))
+ATTEMPT(make_code, mprotect(page, 4096, PROT_READ | PROT_EXEC))
+ATTEMPT(map_memory, (page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				 -1, 0)) == MAP_FAILED)
 ATTEMPT(type_for_user, ioctl(-1, TIOCSTI, "x"))
 ATTEMPT(ask_terminal, ioctl(-1, TIOCGWINSZ, NULL))
 ATTEMPT(set_terminal, ioctl(-1, TCSETSW, NULL))

@@ -21,7 +21,7 @@
 #define LONGEST  (50 * MS)         /* from the first search until an owner is given up */
 #define AGAIN    (10 * MS)         /* from one search to the next */
 #define NOBODYS  0xffffffffffffULL /* an inode: sockets have 32 bits */
-#define ROOM     4096              /* that wait, or are remembered, at once */
+#define ROOM     UINT64_C(4096)    /* that wait, or are remembered, at once */
 
 /*
  * What was handed over, in order, each with its other end. And the host: one process at most,
@@ -268,6 +268,7 @@ static void expect_other_at(const struct bench *b, size_t i, const struct eviden
 			    const char *file, int line)
 {
 	expect_handed_over(b, i);
+	/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): a copy, with its padding */
 	if (b->joined[i] && !memcmp(&b->other[i], other, sizeof(*other)))
 		return;
 	print_error("other end of number %zu seen: %s, expected: %s\n", i,

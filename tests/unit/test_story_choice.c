@@ -25,7 +25,7 @@ static FILE *open_terminal(unsigned short lines, unsigned short columns)
 	master = posix_openpt(O_RDWR | O_NOCTTY);
 	assert_true(master >= 0);
 	assert_int_equal(grantpt(master) | unlockpt(master), 0);
-	out = fdopen(open(ptsname(master), O_WRONLY | O_NOCTTY), "w");
+	out = fdopen(open(ptsname(master), O_WRONLY | O_NOCTTY | O_CLOEXEC), "w");
 	assert_non_null(out);
 	assert_int_equal(ioctl(fileno(out), TIOCSWINSZ, &size), 0);
 	return out;
@@ -64,7 +64,7 @@ static void terminals_must_be_large_enough(void **state)
 
 static void what_is_no_terminal_gets_one_only_if_asked(void **state)
 {
-	FILE *out = fopen("/dev/null", "w");
+	FILE *out = fopen("/dev/null", "we");
 	struct story_choice c = {};
 
 	(void)state;

@@ -147,7 +147,7 @@ static void asking_changes_nothing(void **state)
 	uint64_t others;
 
 	(void)state;
-	for (int round = 1; round <= 50; round++) {
+	for (uint64_t round = 1; round <= 50; round++) {
 		for (uint32_t pid = 1; pid <= 50; pid++)
 			add(t, VERDICT_refused, pid, pid);
 		expect_number(tally_top(t, VERDICT_refused, top, TOP, &others), TOP);

@@ -57,7 +57,7 @@ static void visible_ascii_stays(void **state)
 	size_t n = 0;
 
 	(void)state;
-	for (char c = '!'; c <= '~'; c++)
+	for (int c = '!'; c <= '~'; c++)
 		if (c != '\\')
 			text[n++] = c;
 	expect_escaped(text, n, text);
@@ -154,7 +154,7 @@ static void worst_name_fits_exactly(void **state)
 	memset(worst, '\xff', TASK_NAME_LEN);
 	out[sizeof(out) - 1] = GUARD;
 	escape_text(out, sizeof(out) - 1, worst, TASK_NAME_LEN);
-	expect_number(strlen(out), 4 * TASK_NAME_LEN);
+	expect_number(strlen(out), UINT64_C(4) * TASK_NAME_LEN);
 	expect_number(out[sizeof(out) - 1], GUARD);
 }
 
@@ -722,7 +722,7 @@ static void line_for_the_longest_name(void **state)
 	memset(e.owner.comm, '\xff', sizeof(e.owner.comm));
 	e.owner.pid = ~0u;
 	line_of(&c, &e);
-	expect_number(strlen(c.text[2]), 4 * TASK_NAME_LEN + strlen("[4294967295]"));
+	expect_number(strlen(c.text[2]), UINT64_C(4) * TASK_NAME_LEN + strlen("[4294967295]"));
 	expect_part(c.text[2], "\\xff[4294967295]");
 }
 

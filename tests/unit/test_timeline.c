@@ -301,7 +301,7 @@ static bool is_in_evidence(const struct evidence *e, uint64_t time_ns)
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
 		uint64_t exact = e->time_ns - known[i] * (uint64_t)NS_PER_MS;
 
-		if (time_ns >= exact && time_ns - exact <= 2 * f->tick_us * UINT64_C(1000))
+		if (time_ns >= exact && time_ns - exact <= f->tick_us * UINT64_C(2000))
 			return true;
 	}
 	return false;

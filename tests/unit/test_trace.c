@@ -28,7 +28,7 @@ static struct failure why;
 static int set_up(void **state)
 {
 	(void)state;
-	strcpy(dir + strlen(dir) - 6, "XXXXXX");
+	memset(dir + strlen(dir) - 6, 'X', 6);
 	if (!mkdtemp(dir))
 		return -1;
 	snprintf(path, sizeof(path), "%s/recording", dir);
@@ -157,8 +157,7 @@ static struct seen read_stream(FILE *file)
 static struct seen read_bytes(const void *bytes, size_t size)
 {
 	/* fmemopen() has no empty files */
-	FILE *file =
-		size ? fmemopen((void *)(uintptr_t)bytes, size, "r") : fopen("/dev/null", "re");
+	FILE *file = size ? fmemopen((void *)bytes, size, "r") : fopen("/dev/null", "re");
 	struct seen seen;
 
 	assert_non_null(file);

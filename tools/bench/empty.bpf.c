@@ -8,6 +8,7 @@
 char LICENSE[] SEC("license") = "GPL";
 
 SEC("tp_btf/inet_sock_set_state")
+/* NOLINTNEXTLINE(misc-unused-parameters): those of the tracepoint */
 int BPF_PROG(empty, struct sock *sk, int old, int new)
 {
 	return 0;

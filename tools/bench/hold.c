@@ -4,6 +4,7 @@
  * ends. Each process can have so many descriptors only, so children share the work.
  */
 #include <err.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -86,7 +87,7 @@ int main(int argc, char **argv)
 	if (argc != 2)
 		errx(2, "usage: hold CONNECTIONS");
 	make_namespace();
-	if (pipe(pipes.ready) || pipe(pipes.end))
+	if (pipe2(pipes.ready, O_CLOEXEC) || pipe2(pipes.end, O_CLOEXEC))
 		err(1, "pipe");
 	children = open_all(number_of(argv[1]), &pipes);
 	close(pipes.ready[1]);

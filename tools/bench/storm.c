@@ -147,15 +147,15 @@ static void wait_for_all(void)
 static void print_counters(const char *path, const char *heading)
 {
 	char names[8192], values[8192], *next_name, *next_value, *name, *value;
-	FILE *file = fopen(path, "r");
+	FILE *file = fopen(path, "re");
 
 	if (!file)
 		err(1, "%s", path);
 	while (fgets(names, sizeof(names), file) && fgets(values, sizeof(values), file)) {
 		if (strncmp(names, heading, strlen(heading)))
 			continue;
-		name = strtok_r(names, " \n", &next_name);
-		value = strtok_r(values, " \n", &next_value);
+		strtok_r(names, " \n", &next_name); /* the heading */
+		strtok_r(values, " \n", &next_value);
 		while ((name = strtok_r(NULL, " \n", &next_name)) &&
 		       (value = strtok_r(NULL, " \n", &next_value)))
 			printf(", \"%s\": %s", name, value);

@@ -46,7 +46,7 @@ static uint64_t clock_of(clockid_t id)
 static uint64_t host_cpu(void)
 {
 	unsigned long long user, nice, system, idle, iowait, irq, softirq;
-	FILE *file = fopen("/proc/stat", "r");
+	FILE *file = fopen("/proc/stat", "re");
 
 	if (!file || fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system,
 			    &idle, &iowait, &irq, &softirq) != 7)
