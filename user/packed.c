@@ -78,10 +78,12 @@ static int decode_to(unsigned char *to, size_t size, enum packed what, const voi
 
 static int decode_difference_to(unsigned char *to, size_t size, enum packed what)
 {
-	size_t typed_size;
-	void *other = unpack(PACKED_TYPED, &typed_size);
-	int err = other ? decode_to(to, size, what, other, typed_size) : -1;
+	size_t other_size = unpacked_size(PACKED_TYPED);
+	unsigned char *other = malloc(other_size);
+	int err = -1;
 
+	if (other && !inflate_to(other, other_size, PACKED_TYPED))
+		err = decode_to(to, size, what, other, other_size);
 	free(other);
 	return err;
 }
