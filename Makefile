@@ -62,7 +62,7 @@ BPF_CFLAGS := -O2 -g -std=gnu11 -Wall -Wextra -Wno-unused-parameter $(if $(WERRO
 # other versions of the libraries than Debian 12's may need.
 STATIC := -static
 TRIM := yes
-LDLIBS := -Wl,--wrap=btf__load_vmlinux_btf -lbpf -ldw -lelf -lz -llzma -lsupc++ -ljson-c -lmicrohttpd -lncursesw -ltinfo # user/kernel_btf.c
+LDLIBS := -Wl,--wrap=btf__load_vmlinux_btf,--wrap=btf__parse -lbpf -ldw -lelf -lz -llzma -lsupc++ -ljson-c -lmicrohttpd -lncursesw -ltinfo # user/kernel_btf.c
 
 USER_SOURCES := $(wildcard user/*.c)
 USER_OBJECTS := $(USER_SOURCES:user/%.c=$(BUILD)/user/%.o)
@@ -362,6 +362,8 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/fuzz/tcpwhy.a
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) $(USER_CFLAGS) -Wno-missing-field-initializers -fsanitize=fuzzer -MD -MP -o $@ $(filter %.c %.a,$^) $(LDLIBS)
 
 $(BUILD)/fuzz/fuzz_options: LDLIBS += -Wl,--wrap=argp_parse
+# As in the binary: the shared libraries do not take what we put in between.
+$(BUILD)/fuzz/fuzz_btf: LDLIBS := -Wl,--wrap=syscall -l:libbpf.a $(LDLIBS)
 
 $(BUILD)/bench/%: tools/bench/%.c tools/bench/loopback.c
 	$(call say,BENCH,$@)
