@@ -19,10 +19,10 @@
 
 #include "exporter.h"
 
-#define CLIENTS_MAX      40 /* more than it serves at a time */
-#define CONNECTIONS_MAX  32
-#define REPUBLISH        256 /* inputs, as if a second had passed */
-#define CONTINUE         "HTTP/1.1 100 Continue\r\n\r\n"
+#define CLIENTS_MAX     40 /* more than it serves at a time */
+#define CONNECTIONS_MAX 32
+#define REPUBLISH       256 /* inputs, as if a second had passed */
+#define CONTINUE        "HTTP/1.1 100 Continue\r\n\r\n"
 
 static const char metrics[] = "# TYPE tcpwhy_deaths counter\ntcpwhy_deaths_total 1\n# EOF\n";
 
@@ -80,22 +80,36 @@ static int url_char(const uint8_t **c, const uint8_t *end)
 	return strtol(hex, NULL, 16);
 }
 
-/* Is the first line, behind empty ones, that of GET /metrics? */
-static int asks_for_metrics(const uint8_t *c, size_t size)
+/* To libmicrohttpd a line is empty, too, if it begins with a zero byte. */
+static const uint8_t *skip_empty_lines(const uint8_t *c, const uint8_t *end)
+{
+	while (c < end && strchr("\r\n", *c)) {
+		while (c < end && *c != '\r' && *c != '\n')
+			c++;
+		c += c < end;
+	}
+	return c;
+}
+
+/*
+ * Is the first line, behind empty ones, that of GET /metrics? Both words end for libmicrohttpd at
+ * a zero byte, too, whatever follows it.
+ */
+static int asks_for_metrics(const uint8_t *data, size_t size)
 {
 	static const char path[] = "/metrics";
-	const uint8_t *end = c + size;
+	const uint8_t *end = data + size, *c = skip_empty_lines(data, end);
 
-	while (c < end && (*c == '\r' || *c == '\n'))
-		c++;
-	if (end - c < 4 || memcmp(c, "GET", 3) || (c[3] != ' ' && c[3] != '\t'))
+	if (end - c < 4 || memcmp(c, "GET", 3) || !strchr(" \t", c[3]))
 		return 0;
-	for (c += 4; c < end && (*c == ' ' || *c == '\t');)
+	for (c += 3; c < end && *c != ' ' && *c != '\t';)
+		c++;
+	for (; c < end && (*c == ' ' || *c == '\t');)
 		c++;
 	for (const char *p = path; *p; p++)
 		if (c == end || url_char(&c, end) != *p)
 			return 0;
-	return c < end && strchr("? \t\r\n", *c);
+	return c < end && strchr("? \t\r\n", url_char(&c, end));
 }
 
 /* ---- what may be answered -------------------------------------------------------------------- */
@@ -116,10 +130,21 @@ static size_t read_head(char *head)
 	return length;
 }
 
+/* libmicrohttpd 0.9.75 sends it to who has sent it a bad Content-Length. */
+static void skip_second_head(const char *text, char **body, size_t *n)
+{
+	size_t head = *body - text;
+
+	if (*n < head || memcmp(text, *body, head))
+		return;
+	*body += head;
+	*n -= head;
+}
+
 static void answer_is_whole(char *text, size_t n, int may_have_metrics)
 {
 	int status = 0;
-	char *body;
+	char *end, *body;
 
 	while (n >= strlen(CONTINUE) && !memcmp(text, CONTINUE, strlen(CONTINUE))) {
 		text += strlen(CONTINUE);
@@ -129,11 +154,12 @@ static void answer_is_whole(char *text, size_t n, int may_have_metrics)
 		return;
 	must(sscanf(text, "HTTP/1.%*1[01] %3d ", &status) == 1 && status >= 200 && status < 600);
 	seen[status] = 1;
-	body = strstr(text, "\r\n\r\n");
-	must(body);
-	*body = '\0';
-	body += 4;
+	end = strstr(text, "\r\n\r\n");
+	must(end);
+	body = end + 4;
 	n -= body - text;
+	skip_second_head(text, &body, &n);
+	*end = '\0';
 	must(read_head(text) == n || !n); /* none for HEAD */
 	must(status != 200 || may_have_metrics);
 	must((status == 200) == (n == strlen(metrics) && !memcmp(body, metrics, n)));
@@ -145,8 +171,7 @@ static int connect_to_it(void)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	must(fd >= 0 &&
-	     !TEMP_FAILURE_RETRY(connect(fd, (struct sockaddr *)&at.address, at.size)));
+	must(fd >= 0 && !TEMP_FAILURE_RETRY(connect(fd, (struct sockaddr *)&at.address, at.size)));
 	return fd;
 }
 
