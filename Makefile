@@ -364,6 +364,7 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/fuzz/tcpwhy.a
 $(BUILD)/fuzz/fuzz_options: LDLIBS += -Wl,--wrap=argp_parse
 # As in the binary: the shared libraries do not take what we put in between.
 $(BUILD)/fuzz/fuzz_btf: LDLIBS := -Wl,--wrap=syscall -l:libbpf.a $(LDLIBS)
+$(BUILD)/fuzz/fuzz_process: LDLIBS := -l:libdw.a -l:libelf.a $(LDLIBS)
 
 $(BUILD)/bench/%: tools/bench/%.c tools/bench/loopback.c
 	$(call say,BENCH,$@)
