@@ -177,7 +177,7 @@ test-vm-arm64: setup-vm-arm64 ## a short test under kernels for arm64, in qemu (
 	$(Q)$(MAKE) --no-print-directory ARCH=arm64 all
 	$(Q)VM_ARCH=arm64 TESTS="$(or $(TESTS),tests/vm/smoke.bats)" tests/vm/run.sh $(KERNEL)
 
-test-fuzz: setup-fuzz ## each fuzzer from its corpus, for FUZZ_SECONDS=10, with sanitizers (FUZZ=fuzz_names chooses one)
+test-fuzz: setup-fuzz ## each fuzzer from its corpus, some ten seconds or FUZZ_SECONDS, with sanitizers (FUZZ=fuzz_names chooses one)
 	$(Q)$(MAKE) --no-print-directory $(FUZZERS)
 	$(Q)tests/fuzz/run.sh $(FUZZ)
 

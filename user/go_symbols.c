@@ -62,7 +62,8 @@ static bool read_header(struct table *t, uint64_t text)
 		return false;
 	}
 	t->functions = header_field(t, 0);
-	return t->functions <= FUNCTIONS_MAX && t->names < t->size && t->index < t->size;
+	return t->functions <= FUNCTIONS_MAX && t->names < t->size && t->index < t->size &&
+	       t->functions <= (t->size - t->index) / 2 / t->entry;
 }
 
 /* A string that ends within the table, and soon; or NULL. */

@@ -100,9 +100,9 @@ static int asks_for_metrics(const uint8_t *data, size_t size)
 	static const char path[] = "/metrics";
 	const uint8_t *end = data + size, *c = skip_empty_lines(data, end);
 
-	if (end - c < 4 || memcmp(c, "GET", 3) || !strchr(" \t", c[3]))
+	if (end - c < 4 || memcmp(c, "GET", 3) || !strchr(" ", c[3]))
 		return 0;
-	for (c += 3; c < end && *c != ' ' && *c != '\t';)
+	for (c += 3; c < end && *c != ' ';)
 		c++;
 	for (; c < end && (*c == ' ' || *c == '\t');)
 		c++;

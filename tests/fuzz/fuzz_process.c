@@ -15,6 +15,13 @@
 #include "object_parts.h"
 #include "unwind.h"
 
+/* libelf itself leaks what it has read of some damaged files. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:__libelf_set_rawdata_wrlock\n";
+}
+
 /* ---- maps ------------------------------------------------------------------------------------ */
 
 static void read_maps(const uint8_t *data, size_t size)
