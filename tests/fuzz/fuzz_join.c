@@ -26,8 +26,8 @@ static void read_one(struct join *join, unsigned int file, const uint8_t *bytes,
 }
 
 /*
- * Who has another end is itself that one's, or another record of the same connection is: one end may
- * have a death and segments, and each of them names the other end's death.
+ * Who has another end is itself that one's, or another record of the same connection is: one end
+ * may have a death and segments, and each of them names the other end's death.
  */
 static bool is_mutual(const struct join_record *r)
 {
