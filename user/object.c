@@ -38,6 +38,15 @@ struct object {
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
+/* Of sections; there may be none. */
+static bool names_are_sound(Elf *elf)
+{
+	size_t names;
+
+	return !elf_getshdrstrndx(elf, &names) &&
+	       (names == SHN_UNDEF || strings_end_with_zero(elf, names));
+}
+
 /* Read, not mapped: a mapped file that is cut short by somebody kills whoever looks at it. */
 static Elf *read_elf(int fd)
 {
@@ -48,7 +57,7 @@ static Elf *read_elf(int fd)
 		return NULL;
 	elf = elf_begin(fd, ELF_C_READ, NULL);
 	if (elf && elf_kind(elf) == ELF_K_ELF && gelf_getehdr(elf, &header) &&
-	    header.e_machine == MACHINE && gelf_getclass(elf) == ELFCLASS64)
+	    header.e_machine == MACHINE && gelf_getclass(elf) == ELFCLASS64 && names_are_sound(elf))
 		return elf;
 	elf_end(elf);
 	return NULL;

@@ -67,10 +67,39 @@ static void names_of_files_without_an_end_are_not_read(void **state)
 	assert_false(has_lines(fd));
 }
 
+static bool has_functions(int fd)
+{
+	struct object *o = object_open(fd, "this");
+	uint64_t begin, size, address;
+	bool found = false;
+
+	assert_non_null(o);
+	assert_true(object_first_code(o, &begin, &size));
+	for (uint64_t i = 0; i < size && !found; i += 64)
+		found = object_address(o, begin + i, &address) && object_function(o, address);
+	object_close(o);
+	return found;
+}
+
+/* For each symbol libelf would look for the end of its name to the end of the table. */
+static void tables_of_names_without_an_end_are_not_read(void **state)
+{
+	int fd = copy_of_this();
+
+	(void)state;
+	assert_true(has_functions(dup(fd)));
+	spoil_end(fd, ".strtab");
+	spoil_end(fd, ".dynstr");
+	assert_false(has_functions(dup(fd)));
+	spoil_end(fd, ".shstrtab");
+	assert_null(object_open(fd, "this"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_of_files_without_an_end_are_not_read),
+		cmocka_unit_test(tables_of_names_without_an_end_are_not_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
