@@ -63,7 +63,7 @@ BPF_CFLAGS := -O2 -g -std=gnu11 -Wall -Wextra -Wno-unused-parameter $(if $(WERRO
 # other versions of the libraries than Debian 12's may need.
 STATIC := -static
 TRIM := yes
-LDLIBS := -Wl,--wrap=btf__load_vmlinux_btf -lbpf -ldw -lelf -lz -llzma -lsupc++ -ljson-c -lmicrohttpd -lncursesw -ltinfo # user/kernel_btf.c
+LDLIBS := -Wl,--wrap=btf__load_vmlinux_btf,--wrap=btf__parse -lbpf -ldw -lelf -lz -llzma -lsupc++ -ljson-c -lmicrohttpd -lncursesw -ltinfo # user/kernel_btf.c
 
 USER_SOURCES := $(wildcard user/*.c)
 USER_OBJECTS := $(USER_SOURCES:user/%.c=$(BUILD)/user/%.o)
@@ -188,7 +188,7 @@ test-vm-arm64: setup-vm-arm64 ## a short test under kernels for arm64, in qemu (
 	$(Q)$(MAKE) --no-print-directory ARCH=arm64 all
 	$(Q)VM_ARCH=arm64 TESTS="$(or $(TESTS),tests/vm/smoke.bats)" tests/vm/run.sh $(KERNEL)
 
-test-fuzz: setup-fuzz ## each fuzzer from its corpus, for FUZZ_SECONDS=10, with sanitizers (FUZZ=fuzz_names chooses one)
+test-fuzz: setup-fuzz ## each fuzzer from its corpus, some ten seconds or FUZZ_SECONDS, with sanitizers (FUZZ=fuzz_names chooses one)
 	$(Q)$(MAKE) --no-print-directory $(FUZZERS)
 	$(Q)tests/fuzz/run.sh $(FUZZ)
 
@@ -388,6 +388,9 @@ $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/fuzz/tcpwhy.a
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) $(USER_CFLAGS) -Wno-missing-field-initializers -fsanitize=fuzzer -MD -MP -o $@ $(filter %.c %.a,$^) $(LDLIBS)
 
 $(BUILD)/fuzz/fuzz_options: LDLIBS += -Wl,--wrap=argp_parse
+# As in the binary: the shared libraries do not take what we put in between.
+$(BUILD)/fuzz/fuzz_btf: LDLIBS := -Wl,--wrap=syscall -l:libbpf.a $(LDLIBS)
+$(BUILD)/fuzz/fuzz_process: LDLIBS := -l:libdw.a -l:libelf.a $(LDLIBS)
 
 $(BUILD)/bench/%: tools/bench/%.c tools/bench/loopback.c
 	$(call say,BENCH,$@)

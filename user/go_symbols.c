@@ -8,6 +8,7 @@
 #include "object_parts.h"
 
 #define FUNCTIONS_MAX 4000000
+#define NAME_MAX_SIZE 4096 /* so that a table of one endless name is soon read */
 
 struct table {
 	const uint8_t *bytes;
@@ -61,17 +62,21 @@ static bool read_header(struct table *t, uint64_t text)
 		return false;
 	}
 	t->functions = header_field(t, 0);
-	return t->functions <= FUNCTIONS_MAX && t->names < t->size && t->index < t->size;
+	return t->functions <= FUNCTIONS_MAX && t->names < t->size && t->index < t->size &&
+	       t->functions <= (t->size - t->index) / 2 / t->entry;
 }
 
-/* A string that ends within the table, or NULL. */
+/* A string that ends within the table, and soon; or NULL. */
 static const char *name_at(const struct table *t, uint64_t offset)
 {
 	const char *name = (const char *)t->bytes + offset;
+	size_t most = NAME_MAX_SIZE;
 
-	if (offset >= t->size || !*name || !memchr(name, '\0', t->size - offset))
+	if (offset >= t->size || !*name)
 		return NULL;
-	return name;
+	if (most > t->size - offset)
+		most = t->size - offset;
+	return memchr(name, '\0', most) ? name : NULL;
 }
 
 static void add_function(struct symbols *s, const struct table *t, uint64_t n)

@@ -192,8 +192,11 @@ static int tracepoint_args(const struct btf *btf, const char *name)
 
 	if (!id)
 		return 0;
-	type = btf__type_by_id(btf, type->type); /* the pointer */
-	return btf_vlen(btf__type_by_id(btf, type->type)) - 1;
+	type = btf__type_by_id(btf, type->type);
+	if (!btf_is_ptr(type))
+		return 0;
+	type = btf__type_by_id(btf, type->type);
+	return btf_is_func_proto(type) ? btf_vlen(type) - 1 : 0;
 }
 
 /* The id of a function that programs can be attached to, 0 if there is none. */

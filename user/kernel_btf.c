@@ -7,6 +7,8 @@
 
 #include <bpf/libbpf.h>
 
+#include "btf_file.h"
+
 #define SHOWN_BY_KERNEL "/sys/kernel/btf/vmlinux"
 
 static const char *given;
@@ -34,24 +36,32 @@ const char *kernel_btf_path(void)
 }
 
 /*
- * libbpf asks itself for the kernel's BTF, and has no option for where it is: the linker puts this
- * in between (--wrap).
+ * libbpf asks itself for the kernel's BTF, and has no option for where it is; and where it has one,
+ * it believes whatever is in the file. The linker puts these in between (--wrap).
  */
 struct btf *__real_btf__load_vmlinux_btf(void);
 struct btf *__wrap_btf__load_vmlinux_btf(void);
+struct btf *__real_btf__parse(const char *path, struct btf_ext **ext);
+struct btf *__wrap_btf__parse(const char *path, struct btf_ext **ext);
 
 struct btf *__wrap_btf__load_vmlinux_btf(void)
 {
-	return given ? btf__parse(given, NULL) : __real_btf__load_vmlinux_btf();
+	return given ? btf_file_load(given) : __real_btf__load_vmlinux_btf();
+}
+
+struct btf *__wrap_btf__parse(const char *path, struct btf_ext **ext)
+{
+	return given ? btf_file_load(path) : __real_btf__parse(path, ext);
 }
 
 static int no_btf(int err, struct failure *why)
 {
 	struct utsname name;
 	const char *release = uname(&name) ? "?" : name.release;
-	char reason[128];
+	char reason[128] = "There is no BTF in it, or it is damaged";
 
-	libbpf_strerror(err, reason, sizeof(reason));
+	if (err != EBADMSG)
+		libbpf_strerror(err, reason, sizeof(reason));
 	if (given)
 		return failed(why, EXIT_NO_BTF,
 			      "no BTF can be read from %s: %s; give a copy of " SHOWN_BY_KERNEL

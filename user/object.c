@@ -38,6 +38,15 @@ struct object {
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
+/* Of sections; there may be none. */
+static bool names_are_sound(Elf *elf)
+{
+	size_t names;
+
+	return !elf_getshdrstrndx(elf, &names) &&
+	       (names == SHN_UNDEF || strings_end_with_zero(elf, names));
+}
+
 /* Read, not mapped: a mapped file that is cut short by somebody kills whoever looks at it. */
 static Elf *read_elf(int fd)
 {
@@ -48,7 +57,7 @@ static Elf *read_elf(int fd)
 		return NULL;
 	elf = elf_begin(fd, ELF_C_READ, NULL);
 	if (elf && elf_kind(elf) == ELF_K_ELF && gelf_getehdr(elf, &header) &&
-	    header.e_machine == MACHINE && gelf_getclass(elf) == ELFCLASS64)
+	    header.e_machine == MACHINE && gelf_getclass(elf) == ELFCLASS64 && names_are_sound(elf))
 		return elf;
 	elf_end(elf);
 	return NULL;
@@ -123,6 +132,11 @@ static void find_debug_elf(struct object *o, int root)
 		o->debug_elf = read_elf(o->debug_fd);
 }
 
+static bool has_prefix(const char *name, const char *prefix)
+{
+	return !strncmp(name, prefix, strlen(prefix));
+}
+
 /* What libdw would have to hold in memory; what says that it is packed says how large it is. */
 static size_t debug_size(Elf *elf)
 {
@@ -139,9 +153,9 @@ static size_t debug_size(Elf *elf)
 
 		if (!name || header.sh_type == SHT_NOBITS)
 			continue;
-		if (!strncmp(name, ".zdebug_", 8))
+		if (has_prefix(name, ".zdebug_"))
 			return SIZE_MAX; /* an older way of packing, which says it elsewhere */
-		if (strncmp(name, ".debug_", 7))
+		if (!has_prefix(name, ".debug_"))
 			continue;
 		if (header.sh_flags & SHF_COMPRESSED)
 			size = gelf_getchdr(section, &packed) ? packed.ch_size : SIZE_MAX;
@@ -152,14 +166,43 @@ static size_t debug_size(Elf *elf)
 	return sum;
 }
 
+/* libdw, of 0.188, looks for the end of a file's name beyond the section that it is in. */
+static bool strings_end(Elf *elf)
+{
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+	size_t names;
+
+	if (elf_getshdrstrndx(elf, &names))
+		return false;
+	while ((section = elf_nextscn(elf, section)) && gelf_getshdr(section, &header)) {
+		const char *name = elf_strptr(elf, names, header.sh_name);
+		Elf_Data *data;
+
+		if (!name || header.sh_type == SHT_NOBITS ||
+		    has_prefix(name, ".debug_str_offsets") ||
+		    (!has_prefix(name, ".debug_str") && !has_prefix(name, ".debug_line_str")))
+			continue;
+		data = elf_rawdata(section, NULL);
+		if (data && data->d_size && ((const char *)data->d_buf)[data->d_size - 1])
+			return false;
+	}
+	return true;
+}
+
 static Dwarf *open_dwarf(struct object *o, Elf *elf)
 {
 	size_t size = elf ? debug_size(elf) : 0;
+	Dwarf *dwarf;
 
 	if (!size || size > DEBUG_MAX)
 		return NULL;
 	o->memory += size;
-	return dwarf_begin_elf(elf, DWARF_C_READ, NULL);
+	dwarf = dwarf_begin_elf(elf, DWARF_C_READ, NULL); /* which unpacks them */
+	if (!dwarf || strings_end(elf))
+		return dwarf;
+	dwarf_end(dwarf);
+	return NULL;
 }
 
 /* ---- open and close -------------------------------------------------------------------------- */

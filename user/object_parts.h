@@ -25,6 +25,12 @@ struct symbols {
 /* The section of this name, or NULL. */
 Elf_Scn *find_section(Elf *elf, const char *name, GElf_Shdr *header);
 
+/*
+ * Does this table of strings end with the end of one? Else libelf looks through all of it for each
+ * string, and a file of some megabytes would take minutes.
+ */
+bool strings_end_with_zero(Elf *elf, size_t section);
+
 /* Those of a file and of its debugging information, which may be NULL. As many as can be had. */
 void symbols_read(struct symbols *s, Elf *elf, Elf *debug);
 void symbols_free(struct symbols *s);

@@ -30,6 +30,17 @@ Elf_Scn *find_section(Elf *elf, const char *name, GElf_Shdr *header)
 	return NULL;
 }
 
+bool strings_end_with_zero(Elf *elf, size_t section)
+{
+	Elf_Scn *strings = elf_getscn(elf, section);
+	Elf_Data *data = strings ? elf_rawdata(strings, NULL) : NULL;
+	GElf_Shdr header;
+
+	return data && data->d_buf && data->d_size && gelf_getshdr(strings, &header) &&
+	       !(header.sh_flags & SHF_COMPRESSED) &&
+	       !((const char *)data->d_buf)[data->d_size - 1];
+}
+
 void symbols_add(struct symbols *s, const struct symbol *symbol)
 {
 	if (s->n == s->room) {
@@ -75,7 +86,8 @@ static void add_table(struct symbols *s, Elf *elf, GElf_Word type)
 	while ((section = elf_nextscn(elf, section))) {
 		Elf_Data *data;
 
-		if (!gelf_getshdr(section, &header) || header.sh_type != type)
+		if (!gelf_getshdr(section, &header) || header.sh_type != type ||
+		    !strings_end_with_zero(elf, header.sh_link))
 			continue;
 		data = elf_getdata(section, NULL);
 		for (int i = 0; data && gelf_getsym(data, i, &symbol); i++) {

@@ -131,6 +131,27 @@ static void go_functions_are_in_its_table(void **state)
 	symbols_free(&s);
 }
 
+/* Each of a million functions could have the same name, of a gigabyte. */
+static void endless_go_names_are_none(void **state)
+{
+	struct {
+		struct go_table t;
+		char name[8192];
+	} large = { .t = go_table() };
+	struct symbols s = {};
+
+	(void)state;
+	large.t.names_at = sizeof(large.t);
+	memset(large.name, 'a', sizeof(large.name) - 1);
+	large.name[sizeof(large.name) - 10] = '\0';
+	large.t.function[0][1] = 8000; /* a name of 182 bytes */
+	large.t.function[1][1] = 0;
+	go_symbols_parse(&s, (const uint8_t *)&large, sizeof(large), 0);
+	assert_string_equal(name_at(&s, TEXT + 0x40), "none");
+	assert_int_equal(strlen(name_at(&s, TEXT)), sizeof(large.name) - 10 - 8000);
+	symbols_free(&s);
+}
+
 /* Whatever is in it, nothing outside of it is read: run it under valgrind or ASan, too. */
 static void damaged_go_tables_do_no_harm(void **state)
 {
@@ -211,6 +232,7 @@ int main(void)
 		cmocka_unit_test(kernel_symbols_name_addresses),
 		cmocka_unit_test(hidden_kernel_symbols_are_none),
 		cmocka_unit_test(go_functions_are_in_its_table),
+		cmocka_unit_test(endless_go_names_are_none),
 		cmocka_unit_test(damaged_go_tables_do_no_harm),
 		cmocka_unit_test(names_are_demangled),
 		cmocka_unit_test(names_cannot_act_on_a_terminal),
