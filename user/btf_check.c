@@ -88,7 +88,8 @@ static size_t size_of(const struct btf_type *type)
 
 	if (kind >= ARRAY_SIZE(layouts) || !layouts[kind].known)
 		return 0;
-	return sizeof(*type) + layouts[kind].bytes + layouts[kind].bytes_each * btf_vlen(type);
+	return sizeof(*type) + layouts[kind].bytes +
+	       (size_t)layouts[kind].bytes_each * btf_vlen(type);
 }
 
 /* Fills in offsets, which has room for as many as there can be. */
@@ -153,6 +154,7 @@ static bool type_is_sound(const struct types *t, const struct btf_type *type)
 static bool look_into(struct types *t, uint32_t id, unsigned int level);
 
 /* Adds another type, which something is in. */
+/* NOLINTNEXTLINE(misc-no-recursion): DEPTH_MAX deep at most, as are the next two */
 static bool add_inner(struct extent *e, struct types *t, uint32_t inner, bool its_members,
 		      unsigned int level)
 {
@@ -175,6 +177,7 @@ static bool is_number(const struct types *t, uint32_t id)
 	return id && (btf_is_int(type) || btf_is_any_enum(type));
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion) */
 static bool add_members(struct extent *e, struct types *t, const struct btf_type *type,
 			unsigned int level)
 {
@@ -190,6 +193,7 @@ static bool add_members(struct extent *e, struct types *t, const struct btf_type
 }
 
 /* Nothing may be in itself, but behind a pointer. */
+/* NOLINTNEXTLINE(misc-no-recursion) */
 static bool look_into(struct types *t, uint32_t id, unsigned int level)
 {
 	const struct btf_type *type = id ? type_at(t, id) : NULL;

@@ -6,13 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "address_space.h"
 #include "demangle.h"
 #include "kernel_symbols.h"
 #include "unwind.h"
 
-#define ROOM 1024 /* stacks that are kept */
+#define ROOM     1024          /* stacks that are kept */
+#define DATA_MAX (512UL << 20) /* bytes; of debugging information alone 256 MB may be read */
 
 struct entry {
 	uint64_t sock_id, time_ns; /* of the evidence */
@@ -208,6 +210,22 @@ static void add_kernel(struct call_stacks *stacks, struct call_stack *stack,
 }
 
 /* ---- all of them ----------------------------------------------------------------------------- */
+
+#ifdef __SANITIZE_ADDRESS__ /* which maps terabytes that it hardly uses */
+void call_stacks_limit_memory(void)
+{
+}
+#else
+void call_stacks_limit_memory(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_DATA, &limit) || limit.rlim_cur <= DATA_MAX)
+		return;
+	limit.rlim_cur = DATA_MAX;
+	setrlimit(RLIMIT_DATA, &limit);
+}
+#endif
 
 struct call_stacks *call_stacks_new(void)
 {

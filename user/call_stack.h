@@ -36,6 +36,12 @@ struct call_stacks;
 struct call_stacks *call_stacks_new(void);
 
 /*
+ * From now on this process gets no more than 512 MB of memory (RLIMIT_DATA): a process that is
+ * looked at may run a file whose .eh_frame names a register so large that libdw asks for 2 GB.
+ */
+void call_stacks_limit_memory(void);
+
+/*
  * For kernel stacks: reads the kernel's symbols, which may take a capability. Our own programs are
  * among them if they are loaded, and are left out of what is shown.
  */

@@ -9,11 +9,12 @@
 
 /* Hidden: else arm64 takes the addresses from its GOT, where the linker has one of a section only.
  */
+/* The size comes last: four bytes, least significant first, as RFC 1952 has its ISIZE. */
+#define SIZE_BYTES 4
 #define EMBED(name, file)                                                                          \
-	__asm__(".pushsection .rodata\n" #name ": .incbin \"" PACKED_IN "/" file "\"\n" #name      \
-		"_end:\n.popsection\n");                                                           \
-	extern const unsigned char name[] __attribute__((visibility("hidden"))),                   \
-		name##_end[] __attribute__((visibility("hidden")))
+	__asm__(".pushsection .rodata\n" #name ": .incbin \"" PACKED_IN "/" file "\"\n.set " #name \
+		"_size, . - 4\n.popsection\n");                                                    \
+	extern const unsigned char name[], name##_size[]
 
 EMBED(typed, "typed.gz");
 EMBED(probes, "probes.packed");
@@ -21,30 +22,28 @@ EMBED(snapshot, "snapshot.packed");
 EMBED(pages, "pages.packed");
 
 static const struct {
-	const unsigned char *begin, *end;
+	const unsigned char *begin, *size;
 } files[] = {
-	[PACKED_TYPED] = { typed, typed_end },
-	[PACKED_PROBES] = { probes, probes_end },
-	[PACKED_SNAPSHOT] = { snapshot, snapshot_end },
-	[PACKED_PAGES] = { pages, pages_end },
+	[PACKED_TYPED] = { typed, typed_size },
+	[PACKED_PROBES] = { probes, probes_size },
+	[PACKED_SNAPSHOT] = { snapshot, snapshot_size },
+	[PACKED_PAGES] = { pages, pages_size },
 };
 
 #define GZIP_FORMAT 16 /* added to the bits of the window: inflateInit2() */
-#define SIZE_BYTES  4  /* the last ones of each file */
 
-/* RFC 1952: ISIZE, least significant first. */
 static uint32_t unpacked_size(enum packed what)
 {
-	const unsigned char *last = files[what].end - SIZE_BYTES;
+	const unsigned char *size = files[what].size;
 
-	return last[0] | last[1] << 8 | last[2] << 16 | (uint32_t)last[3] << 24;
+	return size[0] | size[1] << 8 | size[2] << 16 | (uint32_t)size[3] << 24;
 }
 
 static int inflate_to(unsigned char *to, size_t size, enum packed what)
 {
 	z_stream stream = {
 		.next_in = (unsigned char *)files[what].begin,
-		.avail_in = files[what].end - files[what].begin,
+		.avail_in = files[what].size + SIZE_BYTES - files[what].begin,
 		.next_out = to,
 		.avail_out = size,
 	};
@@ -70,7 +69,7 @@ static int decode_to(unsigned char *to, size_t size, enum packed what, const voi
 	size_t in_at = 0, out_at = 0;
 
 	if (lzma_raw_buffer_decode(filters, NULL, files[what].begin, &in_at,
-				   files[what].end - SIZE_BYTES - files[what].begin, to, &out_at,
+				   files[what].size - files[what].begin, to, &out_at,
 				   size) != LZMA_OK)
 		return -1;
 	return out_at == size ? 0 : -1;

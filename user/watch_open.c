@@ -141,6 +141,8 @@ int open_pipeline(struct watch *w, struct failure *why)
 	w->settle = settle_new(show_evidence, recorded ? NULL : find_holders, w);
 	w->tally = tally_new();
 	w->advised = advised_new();
+	if (o->stack)
+		call_stacks_limit_memory();
 	w->stacks = o->stack || o->kstack ? call_stacks_new() : NULL;
 	if (o->interval_ns)
 		w->rows = rows_new(show_row, w);

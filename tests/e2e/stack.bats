@@ -157,3 +157,11 @@ of_tcpwhy() {
 	assert_failure 2
 	assert_output --partial '--stack and INTERVAL exclude each other'
 }
+
+# Files of a process may be made so that reading them takes more than there is.
+@test "with --stack it takes no more than 512 MB, whatever is in the files that processes run" {
+	! sanitized || skip "AddressSanitizer maps terabytes that it hardly uses"
+	start_tcpwhy -P $PORT --stack
+	assert_equal "$(awk '/^Max data size/ { print $4 }' "/proc/$WATCHER/limits")" $((512 << 20))
+	stop_tcpwhy
+}

@@ -9,6 +9,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <poll.h>
 #include <sched.h>
@@ -36,7 +37,7 @@ static int lowest_fd;
 
 static int next_fd(void)
 {
-	int fd = dup(0);
+	int fd = fcntl(0, F_DUPFD_CLOEXEC, 0);
 
 	must(fd >= 0);
 	close(fd);
