@@ -31,9 +31,10 @@ how_many() {
 	fuzz_btf) echo 3000 ;;
 	fuzz_explain) echo 4000 ;;
 	fuzz_evidence) echo 5000 ;;
-	fuzz_process) echo 30000 ;;
+	fuzz_process) echo 100000 ;;
 	fuzz_names | fuzz_options) echo 100000 ;;
 	fuzz_join) echo 6000 ;;
+	fuzz_http) echo 4000 ;;
 	*) echo 10000 ;;
 	esac
 }
