@@ -25,16 +25,16 @@ pack() {
 	tar -c -C "$work/least" --sort=name --owner=0 --group=0 --mode=644 --mtime=@0 . | gzip -9n >"tests/fuzz/corpus/$1.tar.gz"
 }
 
-# how_many NAME : inputs that take it about ten seconds
+# how_many NAME : inputs that take it about ten seconds; of fuzz_http, which has a thread, and so would not make the same each time,
+# only those of the corpus
 how_many() {
 	case $1 in
 	fuzz_btf) echo 3000 ;;
 	fuzz_explain) echo 4000 ;;
 	fuzz_evidence) echo 5000 ;;
-	fuzz_process) echo 100000 ;;
-	fuzz_names | fuzz_options) echo 100000 ;;
+	fuzz_process | fuzz_names | fuzz_options) echo 100000 ;;
 	fuzz_join) echo 6000 ;;
-	fuzz_http) echo 4000 ;;
+	fuzz_http) echo 0 ;;
 	*) echo 10000 ;;
 	esac
 }
