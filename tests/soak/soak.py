@@ -61,6 +61,9 @@ class Counted(collections.Counter):
         for verdict, told in row["verdicts"].items():
             self[verdict] += told["count"]
 
+    def by_verdict(self):
+        return ", ".join(f"{n} {name}" for name, n in sorted(self.items()) if n and name[0] != "/")
+
     def count(self, *verdicts):
         return sum(self[verdict] for verdict in verdicts)
 
@@ -203,7 +206,7 @@ def soak(minutes, seed):
         takes = [tcpwhy.takes() for tcpwhy in (counters, lines)]
         table.row(minute, one.dead, one["/incidents"], "; ".join(bad) or "equal", one.lost, one.missed, hid,
                   lines.number - shown, *(" / ".join(map(str, pair)) for pair in zip(*takes)))
-        wrong += [f"minute {minute}: {what}, with {hid} hidden and {one.missed} missed"
+        wrong += [f"minute {minute}: {what}, with {hid} hidden and {one.missed} missed; {one.by_verdict()}"
                   for what, by in bad.items() if by > hid + one.missed]
         warm = takes if minute <= WARM else warm
         wrong += grown(minute, warm, takes)
