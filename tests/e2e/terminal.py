@@ -24,9 +24,11 @@ def main():
         fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         os.execvp(command[0], command)
     signal.signal(signal.SIGINT, lambda *_: os.write(master, b"\x03"))
+    held = b""  # "\r\n" may come in two pieces
     try:
-        while said := os.read(master, 65536):
-            os.write(1, said.replace(b"\r\n", b"\n"))
+        while said := held + os.read(master, 65536):
+            held = b"\r" if said.endswith(b"\r") else b""
+            os.write(1, said[:len(said) - len(held)].replace(b"\r\n", b"\n"))
     except OSError as error:
         if error.errno != errno.EIO:        # the other side is closed
             raise
