@@ -32,10 +32,14 @@ static int unknown_terminal(const char *term, struct failure *why)
 
 static bool can_draw(const char *term)
 {
+	bool can;
 	int result;
 
-	return term && *term && setupterm(term, STDOUT_FILENO, &result) == OK && cursor_address &&
-	       clear_screen;
+	if (!term || !*term || setupterm(term, STDOUT_FILENO, &result) != OK)
+		return false;
+	can = cursor_address && clear_screen;
+	del_curterm(cur_term);
+	return can;
 }
 
 /*
