@@ -7,14 +7,16 @@
 #include <lzma.h>
 #include <zlib.h>
 
-/* Hidden: else arm64 takes the addresses from its GOT, where the linker has one of a section only.
+/*
+ * The size comes last: four bytes, least significant first, as RFC 1952 has its ISIZE. Hidden: else
+ * arm64 takes the addresses from its GOT, where the linker has one of a section only.
  */
-/* The size comes last: four bytes, least significant first, as RFC 1952 has its ISIZE. */
 #define SIZE_BYTES 4
+#define HIDDEN     __attribute__((visibility("hidden")))
 #define EMBED(name, file)                                                                          \
 	__asm__(".pushsection .rodata\n" #name ": .incbin \"" PACKED_IN "/" file "\"\n.set " #name \
 		"_size, . - 4\n.popsection\n");                                                    \
-	extern const unsigned char name[], name##_size[]
+	extern const unsigned char name[] HIDDEN, name##_size[] HIDDEN
 
 EMBED(typed, "typed.gz");
 EMBED(probes, "probes.packed");
