@@ -835,7 +835,8 @@ def mixture(seed, port, seconds):
         readers.append(reader)
         pids.append(pid)
     said = [os.read(reader, 1000).decode() for reader in readers]
-    for pid in pids:
+    for reader, pid in zip(readers, pids):
+        os.close(reader)
         os.waitpid(pid, 0)
     failed = [text or "nothing said" for text in said if not re.fullmatch(r"\d+ \d+", text)]
     if failed:
