@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "array.h"
 #include "derived.h"
 #include "format.h"
 
@@ -57,7 +58,7 @@ static bool is_named(const char *comm, const char *pattern)
 
 static enum software software_of(const struct owner *owner)
 {
-	for (size_t i = 0; owner->pid && i < sizeof(names) / sizeof(names[0]); i++)
+	for (size_t i = 0; owner->pid && i < ARRAY_SIZE(names); i++)
 		if (is_named(owner->comm, names[i].comm))
 			return names[i].software;
 	return UNKNOWN;
@@ -76,7 +77,7 @@ static void presume_server(struct scene *s)
 {
 	bool client = s->e->facts.socket == SOCKET_FULL && !(s->e->facts.flags & FACT_PASSIVE);
 
-	for (size_t i = 0; client && i < sizeof(ports) / sizeof(ports[0]); i++) {
+	for (size_t i = 0; client && i < ARRAY_SIZE(ports); i++) {
 		if (ports[i].port != s->e->tuple.rport)
 			continue;
 		s->theirs = ports[i].software;
@@ -314,7 +315,7 @@ static const struct {
 #undef VALUE
 };
 
-#define VALUES (sizeof(values) / sizeof(values[0]))
+#define VALUES (ARRAY_SIZE(values))
 
 /* The one whose name the text begins with; VALUES if there is none. */
 static size_t value_at(const char *text)
@@ -401,7 +402,7 @@ static const struct row {
 #undef ADVICE
 };
 
-#define ROWS (sizeof(table) / sizeof(table[0]))
+#define ROWS (ARRAY_SIZE(table))
 
 static bool fits(enum software wanted, enum software seen)
 {

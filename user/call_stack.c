@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "address_space.h"
+#include "array.h"
 #include "demangle.h"
 #include "kernel_symbols.h"
 #include "unwind.h"
@@ -176,7 +177,7 @@ static bool is_of_tracing(const struct kernel_symbol *symbol)
 {
 	static const char *const prefixes[] = { "bpf_", "__bpf_", "__traceiter_", "__do_trace_" };
 
-	for (size_t i = 0; symbol && i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+	for (size_t i = 0; symbol && i < ARRAY_SIZE(prefixes); i++)
 		if (!strncmp(symbol->name, prefixes[i], strlen(prefixes[i])))
 			return true;
 	return false;

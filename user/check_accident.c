@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "array.h"
+
 #define BIT(kind) (UINT32_C(1) << (kind))
 
 #define SOMAXCONN_DEFAULT 4096 /* since Linux 5.4 */
@@ -141,7 +143,7 @@ static const struct {
 	{ "Google Cloud firewall rules", 600000 },
 };
 
-#define MIDDLEBOXES (sizeof(middleboxes) / sizeof(middleboxes[0]))
+#define MIDDLEBOXES (ARRAY_SIZE(middleboxes))
 
 static uint64_t min_of(uint64_t a, uint64_t b)
 {

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "array.h"
 #include "fields.h"
 #include "kernel.h"
 #include "options.h"
@@ -79,7 +80,7 @@ static const struct argument *find_argument(const char *name)
 {
 	size_t len = strcspn(name, ",");
 
-	for (size_t i = 0; i < sizeof(arguments) / sizeof(arguments[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(arguments); i++)
 		if (strlen(arguments[i].name) == len && !strncmp(arguments[i].name, name, len))
 			return &arguments[i];
 	return NULL;
@@ -439,7 +440,7 @@ static const struct {
 
 static const char *shell_word(unsigned int i)
 {
-	return i < sizeof(shells) / sizeof(shells[0]) ? shells[i].name : NULL;
+	return i < ARRAY_SIZE(shells) ? shells[i].name : NULL;
 }
 
 int completions_print(FILE *out, const char *shell, struct failure *why)

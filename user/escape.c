@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "array.h"
+
 static void escape(char *out, size_t size, const char *s, size_t n, const char *special)
 {
 	size_t used = 0;
@@ -80,7 +82,7 @@ static bool is_unseen(uint32_t c)
 		{ 0xfff9, 0xfffb }, { 0xe0000, 0xe0fff },
 	};
 
-	for (size_t i = 0; i < sizeof(unseen) / sizeof(unseen[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(unseen); i++)
 		if (c >= unseen[i].first && c <= unseen[i].last)
 			return true;
 	return false;

@@ -321,7 +321,7 @@ static void value_flags(struct value *v, const struct record *r)
 	};
 
 	v->kind = VALUE_LIST;
-	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
 		if (r->e->facts.flags & flags[i].flag)
 			v->items[v->n++] = flags[i].name;
 }
@@ -433,7 +433,7 @@ static const struct field table[] = {
 	MADE(other_end, 0, 20),
 };
 
-#define FIELDS (sizeof(table) / sizeof(table[0]))
+#define FIELDS (ARRAY_SIZE(table))
 
 unsigned int field_count(void)
 {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "pair.h"
 
 #define CANDIDATES_MAX 4096 /* looked at for one record: nobody must make us slow */
@@ -243,7 +244,7 @@ static void search_through_nat(const struct index *index, struct join_record *r)
 	const uint32_t hashes[] = { pair_hash_remote(t), pair_hash_local(t), NO_END };
 	struct search s = { .of = r, .found = found_through_nat };
 
-	for (size_t i = 0; i < sizeof(hashes) / sizeof(hashes[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(hashes); i++) {
 		s.by_end = hashes[i] != NO_END;
 		s.among = group_size(index, hashes[i]);
 		search_sent(index, &s, hashes[i]);

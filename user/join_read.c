@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "array.h"
 #include "escape.h"
 
 #define SCHEMA 1 /* of the objects that are understood: sink_json.c */
@@ -248,7 +249,7 @@ static int read_object(struct reader *r, struct json_object *o)
 		r->file->withheld += n;
 		return 0;
 	}
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		if (!strcmp(type, others[i]))
 			return 0;
 	return bad(r, "no object of tcpwhy -j");

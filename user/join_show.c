@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "cgroup.h"
 #include "escape.h"
 #include "fields.h"
@@ -170,7 +171,7 @@ static bool is_of_other_end(const char *name)
 	static const char *const ends[] = { "local_address", "local_port", "remote_address",
 					    "remote_port" };
 
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
 		if (!strcmp(name, ends[i]))
 			return true;
 	for (unsigned int f = 0; f < field_count(); f++)

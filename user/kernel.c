@@ -17,6 +17,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "array.h"
 #include "kernel_btf.h"
 #include "privileges.h"
 
@@ -136,7 +137,7 @@ static __s32 find_tracepoint(const struct btf *btf, const char *name)
 
 static int check_tracepoints(const struct btf *btf, struct failure *why)
 {
-	for (unsigned int i = 0; i < sizeof(tracepoints) / sizeof(tracepoints[0]); i++)
+	for (unsigned int i = 0; i < ARRAY_SIZE(tracepoints); i++)
 		if (!find_tracepoint(btf, tracepoints[i]))
 			return failed(why, EXIT_KERNEL,
 				      "kernel %s has no tracepoint %s, which tcpwhy needs; Linux "
@@ -167,7 +168,7 @@ static int check_maps(struct failure *why)
 		{ BPF_MAP_TYPE_SK_STORAGE, "BPF socket storage", "5.2" },
 	};
 
-	for (unsigned int i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+	for (unsigned int i = 0; i < ARRAY_SIZE(needed); i++) {
 		if (libbpf_probe_bpf_map_type(needed[i].type, NULL) == 1)
 			continue;
 		if (may_not_make_maps())
@@ -255,7 +256,7 @@ static uint32_t features_of_btf(const struct btf *btf)
 	bool drop_socket = tracepoint_args(btf, "kfree_skb") > 3;
 	uint32_t found = 0;
 
-	for (unsigned int i = 0; i < sizeof(helpers) / sizeof(helpers[0]); i++)
+	for (unsigned int i = 0; i < ARRAY_SIZE(helpers); i++)
 		found |=
 			feature_if(has_enumerator(btf, ids, helpers[i].helper), helpers[i].feature);
 	found |= feature_if(find_function(btf, "bpf_iter_cgroup"), FEATURE_cgroup_iterator);
@@ -372,7 +373,7 @@ static uint32_t try_functions(const struct btf *btf)
 	unsigned int type = kprobe_type();
 	uint32_t found = 0;
 
-	for (unsigned int i = 0; i < sizeof(attached) / sizeof(attached[0]); i++) {
+	for (unsigned int i = 0; i < ARRAY_SIZE(attached); i++) {
 		bool fentry = true, kprobe = attached[i].kprobe != FEATURE_COUNT;
 
 		for (const char *const *name = attached[i].functions; *name; name++) {

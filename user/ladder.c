@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "array.h"
+
 #define BIT(feature) (UINT32_C(1) << FEATURE_##feature)
 
 static const struct ladder_text ladders[] = {
@@ -280,7 +282,7 @@ enum reach ladder_reach(const struct kernel *k, enum verdict verdict, const char
 	*why = always_inferred(verdict);
 	if (*why)
 		return REACH_INFERRED;
-	for (size_t i = 0; i < sizeof(reached_by) / sizeof(reached_by[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(reached_by); i++) {
 		const struct rung *rung = ladder_rung(k, reached_by[i].ladder);
 		const char *because;
 		enum reach reach = reach_by(rung, verdict, &because);

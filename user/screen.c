@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "top_layout.h"
 
 static SCREEN *screen; /* NULL: not taken */
@@ -25,7 +26,7 @@ static void choose_encoding(void)
 	static const char *const names[] = { "LC_ALL", "LC_CTYPE", "LANG" };
 	const char *locale = NULL;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && (!locale || !*locale); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(names) && (!locale || !*locale); i++)
 		locale = getenv(names[i]);
 	utf8 = locale && (strcasestr(locale, "UTF-8") || strcasestr(locale, "UTF8")) &&
 	       setlocale(LC_CTYPE, "C.UTF-8");
@@ -43,7 +44,7 @@ static void start_colors(void)
 	if (!has_colors() || start_color() != OK)
 		return;
 	use_default_colors();
-	for (size_t group = 0; group < sizeof(colors) / sizeof(colors[0]); group++)
+	for (size_t group = 0; group < ARRAY_SIZE(colors); group++)
 		init_pair(1 + group, colors[group], -1);
 }
 
@@ -162,7 +163,7 @@ static int key_of(int code)
 		{ 0x7f, TOP_KEY_BACKSPACE },
 	};
 
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 		if (keys[i].code == code)
 			return keys[i].key;
 	return code >= ' ' && code < 0x7f ? code : TOP_KEY_NONE;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "array.h"
 #include "derived.h"
 #include "format.h"
 
@@ -50,7 +51,7 @@ const char *state_name(__u8 state)
 		"TIME_WAIT", "CLOSE",       "CLOSE_WAIT", "LAST_ACK", "LISTEN",    "CLOSING",
 	};
 
-	return state < sizeof(names) / sizeof(names[0]) ? names[state] : names[0];
+	return state < ARRAY_SIZE(names) ? names[state] : names[0];
 }
 
 static void say_volume(struct line *l, const struct facts *f)
@@ -236,7 +237,7 @@ static const char *call_name(__u32 nr)
 		{ SYS_ioctl, "ioctl()" },
 	};
 
-	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
 		if (calls[i].nr == nr)
 			return calls[i].name;
 	return NULL;

@@ -8,6 +8,7 @@
 #include <term.h> /* macros with everyday names, lines and columns among them */
 #include <unistd.h>
 
+#include "array.h"
 #include "escape.h"
 #include "xterm_terminfo.h" /* made by the Makefile */
 
@@ -51,7 +52,7 @@ static bool use_built_in(const char *term)
 	static const char *const alike[] = { "xterm", "screen", "tmux",     "rxvt",
 					     "linux", "foot",   "alacritty" };
 
-	for (size_t i = 0; term && i < sizeof(alike) / sizeof(alike[0]); i++)
+	for (size_t i = 0; term && i < ARRAY_SIZE(alike); i++)
 		if (!strncmp(term, alike[i], strlen(alike[i])))
 			return !setenv("TERMINFO", XTERM_TERMINFO, 1) &&
 			       !setenv("TERM", "xterm", 1) && can_draw("xterm");

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "format.h"
 #include "top_story.h"
 
@@ -91,9 +92,9 @@ static void draw_sums(const struct top *t, const struct canvas *c)
 		n->other[COUNT_RESETS_SENT],
 		n->other[COUNT_RESETS_RECEIVED],
 	};
-	char rates[sizeof(numbers) / sizeof(numbers[0])][RATE_SIZE];
+	char rates[ARRAY_SIZE(numbers)][RATE_SIZE];
 
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		format_rate(rates[i], numbers[i], d->duration_ns);
 	put(c, 1, 0, STYLE_PLAIN,
 	    "/s: deaths %s (orderly %s)  incidents %s  retrans %s  rst out %s in %s", rates[0],

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "format.h"
 #include "screen.h"
 #include "terminal.h"
@@ -63,7 +64,7 @@ static void set_terminfo(const uint8_t *bytes, size_t size)
 
 static void set_environment(const uint8_t *data, size_t size)
 {
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		char value[64] = "";
 		size_t n = strnlen((const char *)data, size);
 

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "demangle.h"
 #include "maps.h"
 #include "object_parts.h"
@@ -137,6 +138,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	};
 
 	if (size > 1)
-		read[data[0] % (sizeof(read) / sizeof(read[0]))](data + 1, size - 1);
+		read[data[0] % (ARRAY_SIZE(read))](data + 1, size - 1);
 	return 0;
 }

@@ -2,6 +2,7 @@
 /* Of --stack and --kstack what we take apart ourselves: maps, Go's table, the kernel's symbols. */
 #include "expect.h"
 
+#include "array.h"
 #include "call_stack.h"
 #include "demangle.h"
 #include "kernel_symbols.h"
@@ -187,7 +188,7 @@ static void names_are_demangled(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		char *readable = demangle(cases[i].name);
 
 		assert_string_equal(readable, cases[i].readable);

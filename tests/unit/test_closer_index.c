@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "array.h"
 #include "closer_index.h"
 
 #define CPUS     4
@@ -160,7 +161,7 @@ static void rings_share_the_table(void **state)
 	static const __u32 cpus[] = { 1, 2, 3, 255, 256, 257, 1000, 1024, 1025, 4096, 8192 };
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cpus) / sizeof(*cpus); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cpus); i++) {
 		__u32 rings = cpus[i] < CLOSER_RINGS ? cpus[i] : CLOSER_RINGS;
 		__u32 size = closer_ring_size(cpus[i]);
 

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "array.h"
 #include "settle.h"
 
 #define MS       1000000ULL
@@ -1189,7 +1190,7 @@ static void incident_is_preferred_to_an_orderly_end(void **state)
 		{ HERE, THERE, INCIDENT }, { THERE, HERE, INCIDENT }, { INCIDENT, HERE, THERE },
 	};
 
-	for (size_t order = 0; order < sizeof(orders) / sizeof(orders[0]); order++) {
+	for (size_t order = 0; order < ARRAY_SIZE(orders); order++) {
 		struct evidence parts[PARTS];
 		struct bench *b = *state;
 
