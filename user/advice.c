@@ -315,7 +315,7 @@ static const struct {
 #undef VALUE
 };
 
-#define VALUES (ARRAY_SIZE(values))
+#define VALUES ARRAY_SIZE(values)
 
 /* The one whose name the text begins with; VALUES if there is none. */
 static size_t value_at(const char *text)
@@ -402,7 +402,7 @@ static const struct row {
 #undef ADVICE
 };
 
-#define ROWS (ARRAY_SIZE(table))
+#define ROWS ARRAY_SIZE(table)
 
 static bool fits(enum software wanted, enum software seen)
 {

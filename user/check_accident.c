@@ -143,7 +143,7 @@ static const struct {
 	{ "Google Cloud firewall rules", 600000 },
 };
 
-#define MIDDLEBOXES (ARRAY_SIZE(middleboxes))
+#define MIDDLEBOXES ARRAY_SIZE(middleboxes)
 
 static uint64_t min_of(uint64_t a, uint64_t b)
 {

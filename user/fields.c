@@ -433,7 +433,7 @@ static const struct field table[] = {
 	MADE(other_end, 0, 20),
 };
 
-#define FIELDS (ARRAY_SIZE(table))
+#define FIELDS ARRAY_SIZE(table)
 
 unsigned int field_count(void)
 {
