@@ -59,10 +59,23 @@ static bool use_built_in(const char *term)
 	return false;
 }
 
+/*
+ * TERMINFO may hold the description itself; ncurses takes any bytes there, and frees some of a
+ * damaged one twice. Directories are as good as who may write them.
+ */
+static void forget_description(void)
+{
+	const char *value = getenv("TERMINFO");
+
+	if (value && (!strncmp(value, "hex:", 4) || !strncmp(value, "b64:", 4)))
+		unsetenv("TERMINFO");
+}
+
 int terminfo_check(struct failure *why)
 {
 	const char *term = getenv("TERM");
 
+	forget_description();
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
 		return failed(why, EXIT_USAGE,
 			      "top needs a terminal, and %s is none; 'tcpwhy 1' writes counters to "

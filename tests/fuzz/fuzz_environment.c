@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The environment of whoever runs it: which terminal that is, how it is drawn on (TERMINFO may hold
- * the description itself), its encoding, colours, and the time zone. A zero byte in the input ends
- * a value; the last of them is the compiled description of the terminal, any bytes.
+ * The environment of whoever runs it: which terminal that is, its encoding, colours, and the time
+ * zone. A zero byte in the input ends a value; the last of them is a description of the terminal in
+ * TERMINFO, any bytes, which must not get to ncurses.
  */
 #include "fuzz.h"
 
