@@ -61,21 +61,24 @@ static bool use_built_in(const char *term)
 
 /*
  * TERMINFO may hold the description itself; ncurses takes any bytes there, and frees some of a
- * damaged one twice. Directories are as good as who may write them.
+ * damaged one twice. Directories are as good as who may write them. LINES and COLUMNS it believes,
+ * too, however large; the terminal knows better.
  */
-static void forget_description(void)
+static void forget_what_ncurses_believes(void)
 {
 	const char *value = getenv("TERMINFO");
 
 	if (value && (!strncmp(value, "hex:", 4) || !strncmp(value, "b64:", 4)))
 		unsetenv("TERMINFO");
+	unsetenv("LINES");
+	unsetenv("COLUMNS");
 }
 
 int terminfo_check(struct failure *why)
 {
 	const char *term = getenv("TERM");
 
-	forget_description();
+	forget_what_ncurses_believes();
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
 		return failed(why, EXIT_USAGE,
 			      "top needs a terminal, and %s is none; 'tcpwhy 1' writes counters to "
