@@ -56,7 +56,7 @@ SAME_ANYWHERE := -ffile-prefix-map=$(CURDIR)=.
 USER_CFLAGS := -std=gnu11 $(WARNINGS) -DTCPWHY_VERSION='"$(VERSION)"' -D_GNU_SOURCE -Ibpf -Iuser \
 	-isystem $(BUILD) $(CROSS_CFLAGS) -fstack-protector-strong -ffunction-sections -fdata-sections $(SAME_ANYWHERE)
 FUZZ_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
-BPF_CFLAGS := -O2 -g -std=gnu11 -Wall -Wextra -Wno-unused-parameter $(if $(WERROR),-Werror) \
+BPF_CFLAGS := -O2 -mcpu=v3 -g -std=gnu11 -Wall -Wextra -Wno-unused-parameter $(if $(WERROR),-Werror) \
 	-target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Ivmlinux -Ibpf $(SAME_ANYWHERE)
 # Everything is linked in, so that the binary runs where nothing is installed, but for what is never used
 # (user/static). STATIC= links against the shared objects instead; TRIM= leaves in what is never used, which
@@ -392,7 +392,7 @@ $(BUILD)/fuzz/fuzz_options: LDLIBS += -Wl,--wrap=argp_parse
 $(BUILD)/fuzz/fuzz_btf: LDLIBS := -Wl,--wrap=syscall -l:libbpf.a $(LDLIBS)
 $(BUILD)/fuzz/fuzz_process: LDLIBS := -l:libdw.a -l:libelf.a $(LDLIBS)
 
-$(BUILD)/bench/%: tools/bench/%.c tools/bench/loopback.c
+$(BUILD)/bench/%: tools/bench/%.c tools/bench/loopback.c tools/bench/quiet.c
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(USER_CFLAGS) -MD -MP -o $@ $(filter %.c,$^)

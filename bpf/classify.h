@@ -162,8 +162,7 @@ RULE replied_with_reset(const struct facts *f, enum socket_kind kind)
 /* tcp_rcv_state_process(), TCP_LAST_ACK: the peer acknowledged our FIN, the second one. */
 RULE is_closed_by_peer(const struct facts *f)
 {
-	return died_without_error(f) && f->state == ST_LAST_ACK && f->unacked == 0 &&
-	       f->unsent == 0;
+	return died_without_error(f) && f->state == ST_LAST_ACK && !(f->unacked | f->unsent);
 }
 
 /*
@@ -175,7 +174,7 @@ RULE is_closed_here(const struct facts *f)
 	if (!died_without_error(f))
 		return 0;
 	if (f->state == ST_CLOSING)
-		return f->unacked == 0 && f->unsent == 0;
+		return !(f->unacked | f->unsent);
 	return f->state == ST_FIN_WAIT2 &&
 	       (has(f, FACT_PEER_FIN) || (has(f, FACT_DEAD) && !has(f, FACT_LINGER2_OFF)));
 }

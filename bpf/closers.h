@@ -11,25 +11,17 @@
 #ifndef TCPWHY_CLOSERS_H
 #define TCPWHY_CLOSERS_H
 
+#include "emit.h"
 #include "filter.h"
 #include "owner.h"
 
-#define BPF_F_MMAPABLE (1U << 10) /* include/uapi/linux/bpf.h */
-
 /* ---- processes ------------------------------------------------------------------------------- */
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, CLOSING_PROCESSES);
-	__type(key, __u32);
-	__type(value, struct closing_process);
-} closing_processes SEC(".maps");
+struct closing_process closing_processes[CLOSING_PROCESSES] = {};
 
 static __always_inline struct closing_process *process_slot(__u32 pid)
 {
-	__u32 slot = pid & (CLOSING_PROCESSES - 1);
-
-	return bpf_map_lookup_elem(&closing_processes, &slot);
+	return &closing_processes[pid & (CLOSING_PROCESSES - 1)];
 }
 
 /* As it was learnt: the same process, of the same name, in the same cgroup. */
@@ -47,15 +39,7 @@ static __always_inline bool is_known(const struct closing_process *p,
 
 const volatile __u32 closers_per_ring = CLOSERS / CLOSER_RINGS; /* a power of two */
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, CLOSERS);
-	__type(key, __u32);
-	__type(value, struct closer);
-} closers SEC(".maps");
-
-struct closer_ring closer_rings[CLOSER_RINGS] = {};
+struct closer closers[CLOSERS] = {};
 
 /* TIME_WAIT minisocks have the hash and the ports of the socket that they stand for. */
 static __always_inline __u64 closer_key(__u32 hash, __u16 rport, __u16 lport)
@@ -70,17 +54,17 @@ static __always_inline __u64 closer_key_of_sock(struct tcp_sock *tp)
 
 static __always_inline struct closer *closer_at(__u32 number)
 {
-	return bpf_map_lookup_elem(&closers, &number);
+	return &closers[number & (CLOSERS - 1)];
 }
 
 /* The number of the next one, in the ring of this CPU; not 0, which stands for none. */
 static __always_inline __u32 next_closer(void)
 {
 	__u32 i = closer_ring_of(bpf_get_smp_processor_id());
-	struct closer_ring *ring = &closer_rings[i];
-	__u32 number = closer_number(i, closers_per_ring, ring->n++);
+	struct cpu_line *line = &cpu_lines[i];
+	__u32 number = closer_number(i, closers_per_ring, line->closers++);
 
-	return number ? number : closer_number(i, closers_per_ring, ring->n++);
+	return likely(number) ? number : closer_number(i, closers_per_ring, line->closers++);
 }
 
 /* ---- where a filter must know the closer at once: under -p and --cgroup ---------------------- */
@@ -106,8 +90,6 @@ static __always_inline bool closer_passes(__u64 key)
 
 	for (int i = 0; number && i < CLOSERS_CHAIN; i++) {
 		closer = closer_at(number);
-		if (!closer)
-			return false;
 		if (closer->key == key)
 			return closer->passes;
 		number = closer->before;
@@ -128,7 +110,7 @@ static __always_inline void note_newest(struct closer *closer, __u64 key, __u32 
 /* ---- writing --------------------------------------------------------------------------------- */
 
 /* It is not known yet, or has changed: all of it is found out. */
-static __noinline void learn_closer(struct closer *closer, __u64 sock_id, __u64 css_set)
+static __noinline int learn_process(struct closer *closer, __u64 sock_id, __u64 css_set)
 {
 	struct owner owner = {};
 	struct closing_process *p;
@@ -138,36 +120,30 @@ static __noinline void learn_closer(struct closer *closer, __u64 sock_id, __u64 
 	closer->exiting = owner.exiting;
 	closer->exit_code = owner.exit_code;
 	p = process_slot(owner.pid);
-	if (!p)
-		return;
 	p->owner.pid = 0;
 	barrier();
 	p->owner = owner;
 	p->css_set = css_set;
 	p->started = BPF_CORE_READ((const struct task_struct *)bpf_get_current_task(), group_leader,
 				   start_time);
+	return 0;
 }
 
 static __always_inline void closer_is_current(struct closer *closer, __u64 sock_id)
 {
 	const struct task_struct *task;
 	const struct closing_process *p;
-	__u32 pid;
 
-	if (!offers(task_pointer)) {
-		learn_closer(closer, sock_id, 0);
+	if (unlikely(!offers(task_pointer))) {
+		learn_process(closer, sock_id, 0);
 		return;
 	}
 	task = bpf_get_current_task_btf();
-	pid = task->tgid;
-	p = process_slot(pid);
-	if (!p || !is_known(p, task) || pid == snapshot_pid) {
-		learn_closer(closer, sock_id, (__u64)task->cgroups);
+	closer->pid = task->tgid;
+	p = process_slot(closer->pid);
+	if (likely(is_known(p, task) && closer->pid != snapshot_pid && !(task->flags & PF_EXITING)))
 		return;
-	}
-	closer->pid = pid;
-	closer->exiting = !!(task->flags & PF_EXITING);
-	closer->exit_code = closer->exiting ? task->exit_code : 0;
+	learn_process(closer, sock_id, (__u64)task->cgroups);
 }
 
 /*
@@ -178,17 +154,17 @@ static __always_inline void remember_closer(struct tcp_sock *tp, bool first_fin,
 {
 	__u64 key = closer_key_of_sock(tp);
 	__u32 number = next_closer();
-	struct closer *closer = closer_at(number);
+	struct closer *closer = closer_at(number), next = {};
 
-	if (!closer)
-		return;
 	closer->key = 0;
 	barrier();
-	closer_is_current(closer, (__u64)tp);
-	closer->jiffies = bpf_jiffies64();
-	closer->silence = first_fin ? silent_jiffies(tp) : 0;
-	closer->passes = passes;
-	note_newest(closer, key, number);
+	next.jiffies = bpf_jiffies64();
+	next.passes = passes;
+	if (first_fin)
+		next.silence = silent_jiffies(tp);
+	closer_is_current(&next, (__u64)tp);
+	note_newest(&next, key, number);
+	*closer = next;
 	barrier();
 	closer->key = key;
 }

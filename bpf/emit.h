@@ -54,6 +54,8 @@ struct {
 	__type(value, struct counts);
 } counters SEC(".maps");
 
+struct cpu_line cpu_lines[CLOSER_RINGS] __attribute__((aligned(64))) = {};
+
 /*
  * classify(), and is it worth a record? A function of its own, which the verifier walks through
  * once for any facts, not once for each way in which they can have come about. Returns the
@@ -89,8 +91,24 @@ static __always_inline void count(enum counter which, __s64 n)
 	__u32 zero = 0;
 	struct counts *counts = bpf_map_lookup_elem(&counters, &zero);
 
-	if (counts)
+	if (likely(counts))
 		__sync_fetch_and_add(&counts->other[which], n);
+}
+
+static __always_inline struct cpu_line *this_cpu_line(void)
+{
+	return &cpu_lines[closer_ring_of(bpf_get_smp_processor_id())];
+}
+
+/* Of classify_orderly(): VERDICT_closed_by_peer or VERDICT_closed_here. */
+static __always_inline void count_orderly(enum verdict verdict)
+{
+	_Static_assert(VERDICT_closed_by_peer < ORDERLY_VERDICTS &&
+			       VERDICT_closed_here < ORDERLY_VERDICTS,
+		       "orderly verdicts come first");
+
+	if (likely(is_wanted(verdict)))
+		__sync_fetch_and_add(&this_cpu_line()->orderly[verdict & 1], 1);
 }
 
 /* judgement: of judge() */
@@ -99,7 +117,7 @@ static __always_inline void count_verdict(__u32 judgement, __s64 n)
 	__u32 zero = 0, verdict = judgement & (VERDICTS_MAX - 1);
 	struct counts *counts = bpf_map_lookup_elem(&counters, &zero);
 
-	if (counts && is_wanted(verdict))
+	if (likely(counts && is_wanted(verdict)))
 		__sync_fetch_and_add(&counts->verdict[verdict], n);
 }
 

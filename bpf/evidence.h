@@ -201,6 +201,8 @@ struct closer_record {
 #define CLOSERS      65536 /* a power of two: numbers have 16 bits */
 #define CLOSER_RINGS 1024  /* a power of two; more CPUs share */
 
+#define ORDERLY_VERDICTS 2 /* which come first in verdicts.def */
+
 struct closer {
 	__u64 key;         /* hash and both ports of the connection; 0 = none, or being written */
 	__u32 jiffies;     /* when it closed */
@@ -212,10 +214,15 @@ struct closer {
 	__u16 before;      /* the one before it with such a hash, 0 = none; under -p and --cgroup */
 };
 
-/* How many were written in a ring: the newest is the one before n, modulo the ring's size. */
-struct closer_ring {
-	__u32 n;
-	__u32 pad[15]; /* to the end of the cache line */
+/*
+ * What a CPU writes of healthy connections, in one cache line. It counts; the counters' map has the
+ * rest. More CPUs than CLOSER_RINGS share.
+ */
+struct cpu_line {
+	__u64 orderly[ORDERLY_VERDICTS]; /* by enum verdict: the first ones */
+	__u64 destroyed;                 /* COUNT_DESTROYED */
+	__u32 closers; /* how many were written in its ring: the newest is the one before it */
+	__u32 pad[9];
 };
 
 /* How large a ring is, a power of two, if there are so many CPUs: all have the same share. */
@@ -247,7 +254,7 @@ struct closing_process {
 	__u64 css_set; /* of its cgroups, when it was learnt: task->cgroups */
 	__u64 started; /* CLOCK_MONOTONIC, ns: what closed before then was another with its PID */
 	struct owner owner;
-};
+} __attribute__((aligned(64)));
 
 #define WANTED_MAX 256 /* at once */
 
@@ -260,6 +267,8 @@ struct wanted {
 
 _Static_assert(sizeof(struct facts) == 80, "facts are part of the wire format");
 _Static_assert(sizeof(struct closer) == 24, "closer is shared memory");
+_Static_assert(sizeof(struct cpu_line) == 64, "cpu_line is a cache line");
+_Static_assert(sizeof(struct closing_process) == 64, "closing_process is a cache line");
 _Static_assert(sizeof(struct evidence) == 304, "evidence is a wire format");
 _Static_assert(sizeof(struct closer_record) == 56, "closer_record is a wire format");
 

@@ -16,6 +16,7 @@
 #include "filter_settings.h"
 #include "sock.h"
 
+const volatile bool filters = false;          /* is there any? */
 const volatile __u32 filter_ports = 0;        /* the kinds of enum port_flag that must hold */
 const volatile __u32 filter_family = 0;       /* -4, -6: AF_INET, AF_INET6; 0 = both */
 const volatile bool filter_peers = false;     /* --peer */
@@ -45,7 +46,7 @@ static __always_inline __u32 flags_of_port(__u32 port)
 
 	if (ports_are_few) {
 		for (int i = 0; i < FEW_PORTS; i++)
-			if (port == few_ports[i].port)
+			if (few_ports[i].flags && port == few_ports[i].port)
 				flags |= few_ports[i].flags;
 		return flags;
 	}
@@ -62,13 +63,16 @@ static __always_inline bool pass_ports(__u16 lport, __u16 rport)
 	return !(filter_ports & ~held);
 }
 
-/* The same early: skc_num is 0 in a socket that has died. */
+/* The same early: a socket that has died has no local port any more, and a listener has no peer. */
 static __always_inline bool may_pass_ports(const struct sock *sk)
 {
-	__u16 lport = READ(sk, __sk_common.skc_num);
+	__u16 lport, rport;
 
-	return !filter_ports || !lport ||
-	       pass_ports(lport, bpf_ntohs(READ(sk, __sk_common.skc_dport)));
+	if (likely(!filter_ports))
+		return true;
+	lport = READ(sk, __sk_common.skc_num);
+	rport = bpf_ntohs(READ(sk, __sk_common.skc_dport));
+	return !lport || !rport || pass_ports(lport, rport);
 }
 
 static __always_inline bool is_mapped(const __u8 *address)
@@ -351,9 +355,19 @@ static __always_inline bool pass_owner(struct tcp_sock *tp)
 
 /* ---- both ------------------------------------------------------------------------------------ */
 
-static __always_inline bool pass_sock(struct tcp_sock *tp)
+/* A function of its own: out of the way of those who have no filter. */
+static __noinline int pass_filters(struct tcp_sock *tp)
 {
 	return pass_ends(tp) && pass_owner(tp);
+}
+
+static __always_inline bool pass_sock(struct tcp_sock *tp)
+{
+	if (likely(!filters))
+		return true;
+	if (filter_ports && !pass_ports(local_port(tp), remote_port(tp)))
+		return false;
+	return pass_filters(tp);
 }
 
 /* The TCP socket, a connection's or a listener's, if it may pass; else NULL. */

@@ -45,20 +45,26 @@ static __always_inline bool is_long(__u32 jiffies)
 	return (__u64)jiffies * tick_us >= WORTH_REMEMBERING_US;
 }
 
-/* The peer's FIN came, and it is the first. */
-static __always_inline void remember_fin(struct tcp_sock *tp)
+static __noinline int remember_silence(struct tcp_sock *tp)
 {
-	__u32 *silence, jiffies;
+	__u32 *silence, jiffies = silent_jiffies(tp);
 
-	/* each is looked at only if it must be: most have received data a moment ago */
-	if (!is_long((__u32)bpf_jiffies64() - READ(tp, inet_conn.icsk_ack.lrcvtime)))
-		return;
-	jiffies = silent_jiffies(tp);
 	if (!is_long(jiffies) || !pass_sock(tp))
-		return;
+		return 0;
 	silence = silence_of(tp, true);
 	if (silence)
 		*silence = jiffies_to_ms(jiffies);
+	return 0;
+}
+
+/*
+ * The peer's FIN came, and it is the first. Most have received data a moment ago: then nothing
+ * else is looked at.
+ */
+static __always_inline void remember_fin(struct tcp_sock *tp)
+{
+	if (unlikely(is_long((__u32)bpf_jiffies64() - READ(tp, inet_conn.icsk_ack.lrcvtime))))
+		remember_silence(tp);
 }
 
 static __always_inline void recall_fin(struct evidence *e, struct tcp_sock *tp)

@@ -24,4 +24,12 @@
 #define READ_BITFIELD(pointer, field) BPF_CORE_READ_BITFIELD(pointer, field)
 #endif
 
+/*
+ * Of the hot path: what follows a branch that is taken is in no cache, and in a tracepoint's
+ * program, which runs once in a while, that is most of what it costs. So healthy connections take
+ * none.
+ */
+#define likely(condition)   __builtin_expect(!!(condition), 1)
+#define unlikely(condition) __builtin_expect(!!(condition), 0)
+
 #endif

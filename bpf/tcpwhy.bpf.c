@@ -53,7 +53,8 @@ static __always_inline void tell_of_death(struct evidence *e, struct tcp_sock *t
 		await_owner(tp);
 }
 
-static __always_inline void on_unhealthy_death(void *ctx, struct tcp_sock *tp, int state)
+/* What is not to be met in the hot path is a function of its own, here and below. */
+static __noinline void on_unhealthy_death(void *ctx, struct tcp_sock *tp, int state)
 {
 	struct facts facts = {};
 	struct evidence *e;
@@ -78,9 +79,9 @@ static __always_inline void on_death(void *ctx, struct tcp_sock *tp, int state)
 		return;
 	facts_of_orderly_end(&facts, tp, state);
 	orderly = classify_orderly(&facts);
-	if (orderly != VERDICT_unknown && !is_worth_a_record(orderly))
-		count_verdict(orderly, 1);
-	else
+	if (likely(orderly != VERDICT_unknown && !is_worth_a_record(orderly)))
+		count_orderly(orderly);
+	else if (state != BPF_TCP_CLOSE) /* else it was dead already */
 		on_unhealthy_death(ctx, tp, state);
 	if (watch_ttl)
 		forget_ttls(tp);
@@ -147,65 +148,63 @@ static __always_inline void on_listen_end(struct tcp_sock *tp)
 	forget_listener(sk);
 }
 
+/* Does it pass? The process that closes or shuts down its end has the socket. */
+static __noinline int pass_closing(struct tcp_sock *tp)
+{
+	if (current_is_watched() && READ(as_sock(tp), sk_lock.owned))
+		watch_sock(tp);
+	return pass_owner(tp);
+}
+
 /* The process closes or shuts down its end: from now on the socket is known to be its own. */
 static __always_inline void on_close(struct tcp_sock *tp, int new)
 {
-	if (!pass_ends(tp))
-		return;
-	if (current_is_watched() && READ(as_sock(tp), sk_lock.owned))
-		watch_sock(tp);
-	remember_closer(tp, new == BPF_TCP_FIN_WAIT1, pass_owner(tp));
+	bool passes = true;
+
+	if (unlikely(filters)) {
+		if (!pass_ends(tp))
+			return;
+		passes = pass_closing(tp);
+	}
+	remember_closer(tp, new == BPF_TCP_FIN_WAIT1, passes);
 }
 
 /* ---- the choke point ------------------------------------------------------------------------- */
 
+#define STATE(name) (1U << BPF_TCP_##name)
+
 /* Most changes of state decide nothing: they leave at once. */
-static __always_inline bool decisive(const struct sock *sk, int old, int new)
+static __always_inline bool is_idle(int new)
 {
-	switch (new) {
-	case BPF_TCP_ESTABLISHED:
-	case BPF_TCP_FIN_WAIT2:
-	case BPF_TCP_CLOSING:
-		return false;
-	case BPF_TCP_SYN_SENT:
-		return filter_processes;
-	case BPF_TCP_SYN_RECV:
-		return old == BPF_TCP_LISTEN /* else it has connected to itself */ &&
-		       (filter_processes || is_noteworthy_queue(sk));
-	case BPF_TCP_FIN_WAIT1:
-	case BPF_TCP_LAST_ACK:
-	case BPF_TCP_CLOSE_WAIT:
-		return may_pass_ports(sk);
-	default:
-		return old != new;
-	}
+	__u32 idle = STATE(ESTABLISHED) | STATE(FIN_WAIT2) | STATE(CLOSING);
+
+	if (!filter_processes)
+		idle |= STATE(SYN_SENT);
+	return idle >> new & 1;
 }
 
-TRACEPOINT("inet_sock_set_state")
-int BPF_PROG(on_set_state, struct sock *sk, int old, int new)
+/* The process sends its FIN. */
+static __always_inline bool is_close(int new)
 {
-	struct tcp_sock *tp;
+	return (STATE(FIN_WAIT1) | STATE(LAST_ACK)) >> new & 1;
+}
 
-	if (!decisive(sk, old, new))
-		return 0;
-	tp = tcp_of_sock(sk);
-	if (!tp)
+static __always_inline bool is_death(int old, int new)
+{
+	return new == BPF_TCP_CLOSE &&old != BPF_TCP_LISTEN;
+}
+
+static __noinline int on_rare_change(struct tcp_sock *tp, int old, int new)
+{
+	if (old == new)
 		return 0;
 	switch (new) {
 	case BPF_TCP_CLOSE:
-		if (old == BPF_TCP_LISTEN)
-			on_listen_end(tp);
-		else
-			on_death(ctx, tp, old);
-		break;
-	case BPF_TCP_FIN_WAIT1:
-	case BPF_TCP_LAST_ACK:
-		on_close(tp, new);
-		break;
-	case BPF_TCP_CLOSE_WAIT:
-		remember_fin(tp);
+		on_listen_end(tp);
 		break;
 	case BPF_TCP_SYN_RECV:
+		if (old != BPF_TCP_LISTEN) /* it has connected to itself */
+			break;
 		note_queue(tp);
 		inherit_holder(tp);
 		break;
@@ -217,6 +216,29 @@ int BPF_PROG(on_set_state, struct sock *sk, int old, int new)
 		on_listen(tp);
 		break;
 	}
+	return 0;
+}
+
+TRACEPOINT("inet_sock_set_state")
+int BPF_PROG(on_set_state, struct sock *sk, int old, int new)
+{
+	struct tcp_sock *tp;
+
+	if (is_idle(new) || !may_pass_ports(sk))
+		return 0;
+	if (new == BPF_TCP_SYN_RECV && likely(!filter_processes && !is_noteworthy_queue(sk)))
+		return 0;
+	tp = tcp_of_sock(sk);
+	if (unlikely(!tp))
+		return 0;
+	if (is_close(new))
+		on_close(tp, new);
+	else if (new == BPF_TCP_CLOSE_WAIT)
+		remember_fin(tp);
+	else if (likely(is_death(old, new)))
+		on_death(ctx, tp, old);
+	else
+		on_rare_change(tp, old, new);
 	return 0;
 }
 
@@ -709,7 +731,7 @@ int BPF_PROG(on_destroy_sock, struct sock *sk)
 	struct closer_record *record;
 	struct owner owner = {};
 
-	count(COUNT_DESTROYED, 1);
+	__sync_fetch_and_add(&this_cpu_line()->destroyed, 1);
 	forget_holder(sk);
 	forget_fin(sk);
 	if (!owner_awaited(sk) || !READ(sk, sk_lock.owned))

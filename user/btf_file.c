@@ -29,7 +29,7 @@ static struct btf *load_section(int fd)
 	Elf_Data *data;
 	struct btf *btf = NULL;
 
-	section = elf ? find_section(elf, ".BTF", &header) : NULL;
+	section = elf && section_names_end(elf) ? find_section(elf, ".BTF", &header) : NULL;
 	data = section ? elf_rawdata(section, NULL) : NULL;
 	if (data && data->d_buf)
 		btf = load(data->d_buf, data->d_size);
@@ -72,10 +72,11 @@ static struct btf *load_opened(int fd)
 struct btf *btf_file_load(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err;
-	struct btf *btf = fd < 0 ? NULL : load_opened(fd);
+	struct btf *btf;
 
 	if (fd < 0)
 		return NULL;
+	btf = load_opened(fd);
 	err = errno;
 	close(fd);
 	errno = err;

@@ -245,6 +245,15 @@ static void add_counts(struct counts *sum, const struct counts *one)
 		sum->other[i] += one->other[i];
 }
 
+static void add_lines(struct counts *sum, const struct cpu_line lines[CLOSER_RINGS], int cpus)
+{
+	for (int i = 0; i < cpus && i < CLOSER_RINGS; i++) {
+		for (int verdict = 0; verdict < ORDERLY_VERDICTS; verdict++)
+			sum->verdict[verdict] += lines[i].orderly[verdict];
+		sum->other[COUNT_DESTROYED] += lines[i].destroyed;
+	}
+}
+
 /* From 6.1 a program that is running on a CPU is not run a second time there. */
 static uint64_t missed_events(const struct capture *c)
 {
@@ -278,6 +287,8 @@ static int sum_counts(const struct capture *c, struct counts *sum)
 	for (int cpu = 0; !err && cpu < c->cpus; cpu++)
 		add_counts(sum, &per_cpu[cpu]);
 	free(per_cpu);
+	/* Later than those, which may take back what is counted in these. */
+	add_lines(sum, c->skel->bss->cpu_lines, c->cpus);
 	return err;
 }
 

@@ -1,30 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "capture_parts.h"
 
-#include <errno.h>
-#include <string.h>
-#include <sys/mman.h>
-
-#define CLOSER_TABLE_SIZE (CLOSERS * sizeof(struct closer))
-
 int open_closers(struct capture *c, struct failure *why)
 {
-	int map = bpf_map__fd(c->skel->maps.closers);
-	void *table = mmap(NULL, CLOSER_TABLE_SIZE, PROT_READ, MAP_SHARED, map, 0);
-
-	if (table == MAP_FAILED)
-		return failed(why, EXIT_FAILED, "cannot map the table of closers: %s",
-			      strerror(errno));
-	c->closer_table = table;
-	c->closers = closers_new(table, c->skel->bss->closer_rings, c->cpus);
+	c->closers = closers_new(c->skel->bss->closers, c->skel->bss->cpu_lines, c->cpus);
 	return c->closers ? 0 : failed(why, EXIT_FAILED, "out of memory");
 }
 
 void close_closers(struct capture *c)
 {
 	closers_free(c->closers);
-	if (c->closer_table)
-		munmap(c->closer_table, CLOSER_TABLE_SIZE);
 }
 
 static uint64_t tick_ns(const struct capture *c)
@@ -50,11 +35,10 @@ static void owner_of_closer(const struct capture *c, struct evidence *e,
 {
 	uint64_t latest = closed_at(c, e, closer) + tick_ns(c);
 	struct owner *o = &e->owner;
-	__u32 slot = closer->pid & (CLOSING_PROCESSES - 1);
-	struct closing_process p;
+	struct closing_process p =
+		c->skel->bss->closing_processes[closer->pid & (CLOSING_PROCESSES - 1)];
 
-	if (!bpf_map_lookup_elem(bpf_map__fd(c->skel->maps.closing_processes), &slot, &p) &&
-	    p.owner.pid == closer->pid && p.started < latest)
+	if (p.owner.pid == closer->pid && p.started < latest)
 		*o = p.owner;
 	o->pid = closer->pid;
 	o->exiting = closer->exiting;

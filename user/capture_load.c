@@ -8,6 +8,7 @@
 
 #include <bpf/btf.h>
 
+#include "constants.h"
 #include "kernel_btf.h"
 #include "known_socket.h"
 #include "ladder.h"
@@ -124,6 +125,7 @@ static int set_filter(struct capture *c, const struct filter *f)
 {
 	unsigned int most_processes = f->children ? DESCENDANTS_MAX : FILTER_PIDS_MAX;
 
+	c->skel->rodata->filters = filter_is_set(f);
 	c->skel->rodata->filter_ports = f->ports;
 	set_ports(c, f);
 	c->skel->rodata->filter_family = filter_family(f);
@@ -158,18 +160,95 @@ const void *tcpwhy__elf_bytes(size_t *sz)
 	return unpack(wanted_object, sz);
 }
 
+/* ---- programs at tracepoints: settings go into their instructions ---------------------------- */
+
+#define TRACEPOINT_PREFIX "tp_btf/"
+
+/* libbpf hands on nothing by which it could be told from the program. */
+static const struct capture *being_loaded;
+
+/* The map is there, and what is in it will not change. */
+static int put_constants_in(struct bpf_program *prog, struct bpf_prog_load_opts *opts, long cookie)
+{
+	const struct capture *c = being_loaded;
+	size_t n = bpf_program__insn_cnt(prog);
+	struct constants constants = { .map_fd = bpf_map__fd(c->skel->maps.rodata),
+				       .values = (const void *)c->skel->rodata,
+				       .size = sizeof(*c->skel->rodata) };
+	struct bpf_insn *insns = malloc(n * sizeof(*insns));
+	int err;
+
+	(void)opts;
+	(void)cookie;
+	if (!insns)
+		return -ENOMEM;
+	memcpy(insns, bpf_program__insns(prog), n * sizeof(*insns));
+	constants_fold(insns, n, &constants);
+	err = bpf_program__set_insns(prog, insns, n);
+	free(insns);
+	return err;
+}
+
+static int attach_tracepoint(const struct bpf_program *prog, long cookie, struct bpf_link **link)
+{
+	(void)cookie;
+	*link = bpf_program__attach_trace(prog);
+	return *link ? 0 : -errno;
+}
+
+static int handler; /* of libbpf; 0 = not registered yet */
+
+/* Once: programs keep a pointer to what is registered. 0 or -errno. */
+static int take_tracepoints_over(void)
+{
+	LIBBPF_OPTS(libbpf_prog_handler_opts, opts, .prog_prepare_load_fn = put_constants_in,
+		    .prog_attach_fn = attach_tracepoint);
+
+	if (handler <= 0)
+		handler = libbpf_register_prog_handler(TRACEPOINT_PREFIX, BPF_PROG_TYPE_TRACING,
+						       BPF_TRACE_RAW_TP, &opts);
+	return handler > 0 ? 0 : handler;
+}
+
+/* At the very end: libbpf 1.1 cannot register another one when none is left. */
+static void __attribute__((destructor)) give_tracepoints_back(void)
+{
+	if (handler > 0)
+		libbpf_unregister_prog_handler(handler);
+}
+
+/* libbpf's own handler would have looked for the tracepoint. 0 or errno. */
+static int set_tracepoints(struct capture *c)
+{
+	struct bpf_program *prog;
+	const char *section;
+	int err = 0;
+
+	bpf_object__for_each_program (prog, c->skel->obj) {
+		section = bpf_program__section_name(prog);
+		if (!err && is_loaded(prog) &&
+		    !strncmp(section, TRACEPOINT_PREFIX, strlen(TRACEPOINT_PREFIX)))
+			err = -bpf_program__set_attach_target(prog, 0,
+							      section + strlen(TRACEPOINT_PREFIX));
+	}
+	return err;
+}
+
 /* 0 or -errno. */
 static int open_object(struct capture *c)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = btf_to_name(c));
 	struct bpf_object_skeleton *skeleton;
-	int err = -ENOMEM;
+	int err = take_tracepoints_over();
 
+	if (err)
+		return err;
 	wanted_object = has_iterators(c) ? PACKED_TYPED : PACKED_PROBES;
 	c->skel = calloc(1, sizeof(*c->skel));
 	if (!c->skel || tcpwhy__create_skeleton(c->skel))
-		return err;
+		return -ENOMEM;
 	skeleton = c->skel->skeleton;
+	err = -ENOMEM;
 	if (skeleton->data)
 		err = bpf_object__open_skeleton(skeleton, &opts);
 	free((void *)skeleton->data);
@@ -270,7 +349,10 @@ static int load_skeleton(struct capture *c, struct failure *why)
 
 	if (!kernel_has(&c->kernel, FEATURE_global_pointers))
 		make_functions_static(c->skel->obj);
-	err = tcpwhy__load(c->skel) ? errno : 0;
+	being_loaded = c;
+	err = set_tracepoints(c);
+	if (!err && tcpwhy__load(c->skel))
+		err = errno;
 	if (lacks_locked_memory(c, err, &limit))
 		return failed(
 			why, EXIT_PRIVILEGE,

@@ -20,10 +20,9 @@ struct capture {
 	struct tcpwhy *skel;
 	struct kernel kernel;
 	struct ring_buffer *ring;
-	struct bpf_link *look;       /* the iterator over the listeners */
-	struct bpf_link *search;     /* the iterator over the tasks */
-	struct bpf_link *cgroup;     /* holds the cgroup of the filter, or NULL */
-	struct closer *closer_table; /* mapped; NULL: not yet */
+	struct bpf_link *look;   /* the iterator over the listeners */
+	struct bpf_link *search; /* the iterator over the tasks */
+	struct bpf_link *cgroup; /* holds the cgroup of the filter, or NULL */
 	struct closers *closers;
 	struct capture_sink sink;
 	uint64_t rejected;

@@ -8,7 +8,7 @@
 
 struct closers {
 	const struct closer *table;
-	const struct closer_ring *rings;
+	const struct cpu_line *lines;
 	__u32 per_ring;
 	__u32 used;               /* rings */
 	__u32 read[CLOSER_RINGS]; /* how many of each are in the index */
@@ -16,14 +16,14 @@ struct closers {
 	__u16 before[CLOSERS];    /* the one before it with this hash, 0 = none */
 };
 
-struct closers *closers_new(const struct closer *table, const struct closer_ring *rings, __u32 cpus)
+struct closers *closers_new(const struct closer *table, const struct cpu_line *lines, __u32 cpus)
 {
 	struct closers *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return NULL;
 	c->table = table;
-	c->rings = rings;
+	c->lines = lines;
 	c->per_ring = closer_ring_size(cpus);
 	c->used = cpus < CLOSER_RINGS ? cpus : CLOSER_RINGS;
 	return c;
@@ -57,7 +57,7 @@ static void index_closer(struct closers *c, __u32 number, __u64 key)
 /* Up to the newest, or one that is being written. */
 static void read_ring(struct closers *c, __u32 ring)
 {
-	__u32 n = __atomic_load_n(&c->rings[ring].n, __ATOMIC_ACQUIRE);
+	__u32 n = __atomic_load_n(&c->lines[ring].closers, __ATOMIC_ACQUIRE);
 
 	if (n - c->read[ring] > c->per_ring)
 		c->read[ring] = n - c->per_ring;

@@ -12,11 +12,10 @@
 struct closers;
 
 /*
- * table: CLOSERS of them, rings: CLOSER_RINGS; both are written meanwhile. cpus: how many there
+ * table: CLOSERS of them, lines: CLOSER_RINGS; both are written meanwhile. cpus: how many there
  * are. NULL: out of memory.
  */
-struct closers *closers_new(const struct closer *table, const struct closer_ring *rings,
-			    __u32 cpus);
+struct closers *closers_new(const struct closer *table, const struct cpu_line *lines, __u32 cpus);
 void closers_free(struct closers *c);
 
 /* The newest closer with the key in *found, and 1; or 0: there is none any more. */

@@ -38,15 +38,6 @@ struct object {
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
-/* Of sections; there may be none. */
-static bool names_are_sound(Elf *elf)
-{
-	size_t names;
-
-	return !elf_getshdrstrndx(elf, &names) &&
-	       (names == SHN_UNDEF || strings_end_with_zero(elf, names));
-}
-
 /* Read, not mapped: a mapped file that is cut short by somebody kills whoever looks at it. */
 static Elf *read_elf(int fd)
 {
@@ -57,7 +48,8 @@ static Elf *read_elf(int fd)
 		return NULL;
 	elf = elf_begin(fd, ELF_C_READ, NULL);
 	if (elf && elf_kind(elf) == ELF_K_ELF && gelf_getehdr(elf, &header) &&
-	    header.e_machine == MACHINE && gelf_getclass(elf) == ELFCLASS64 && names_are_sound(elf))
+	    header.e_machine == MACHINE && gelf_getclass(elf) == ELFCLASS64 &&
+	    section_names_end(elf))
 		return elf;
 	elf_end(elf);
 	return NULL;
@@ -167,7 +159,7 @@ static size_t debug_size(Elf *elf)
 }
 
 /* libdw, of 0.188, looks for the end of a file's name beyond the section that it is in. */
-static bool strings_end(Elf *elf)
+static bool debug_strings_end(Elf *elf)
 {
 	Elf_Scn *section = NULL;
 	GElf_Shdr header;
@@ -199,7 +191,7 @@ static Dwarf *open_dwarf(struct object *o, Elf *elf)
 		return NULL;
 	o->memory += size;
 	dwarf = dwarf_begin_elf(elf, DWARF_C_READ, NULL); /* which unpacks them */
-	if (!dwarf || strings_end(elf))
+	if (!dwarf || debug_strings_end(elf))
 		return dwarf;
 	dwarf_end(dwarf);
 	return NULL;

@@ -31,6 +31,9 @@ Elf_Scn *find_section(Elf *elf, const char *name, GElf_Shdr *header);
  */
 bool strings_end_with_zero(Elf *elf, size_t section);
 
+/* The same of the names of sections, if there are any: to be asked before find_section(). */
+bool section_names_end(Elf *elf);
+
 /* Those of a file and of its debugging information, which may be NULL. As many as can be had. */
 void symbols_read(struct symbols *s, Elf *elf, Elf *debug);
 void symbols_free(struct symbols *s);

@@ -41,6 +41,14 @@ bool strings_end_with_zero(Elf *elf, size_t section)
 	       !((const char *)data->d_buf)[data->d_size - 1];
 }
 
+bool section_names_end(Elf *elf)
+{
+	size_t names;
+
+	return !elf_getshdrstrndx(elf, &names) &&
+	       (names == SHN_UNDEF || strings_end_with_zero(elf, names));
+}
+
 void symbols_add(struct symbols *s, const struct symbol *symbol)
 {
 	if (s->n == s->room) {

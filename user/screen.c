@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "screen.h"
 
-#define NCURSES_WATTR_MACROS                                                                       \
-	1 /* wattrset() as a function brings many others: user/static/unused.c */
+/* wattrset() as a function brings many others: user/static/unused.c */
+#define NCURSES_WATTR_MACROS 1
 #include <curses.h>
 #include <locale.h>
 #include <stdio.h>

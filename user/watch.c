@@ -210,7 +210,7 @@ static void wait_for_something(struct watch *w)
 			take_signal(w);
 		else if (w->sink.ops->input && events[i].data.fd == STDIN_FILENO)
 			take_keys(w, events[i].events);
-		else if (events[i].data.fd == fileno(w->out))
+		else if (events[i].data.fd == w->out_fd)
 			w->reader_gone = true;
 		else if (events[i].data.fd != w->source.ops->fd(&w->source))
 			process_ended(w, events[i].data.fd);
@@ -311,9 +311,14 @@ static int run(struct watch *w, struct failure *why)
 		*why = *trace_writer_failure(w->writer);
 		return -1;
 	}
+	if (w->output_error == EINTR)
+		return failed(
+			why, EXIT_OUTPUT,
+			"nobody has read %s for a second: what was still to be written is lost",
+			output_name(w));
 	if (w->output_error)
-		return failed(why, EXIT_OUTPUT, "cannot write to %s: %s",
-			      w->out == stdout ? "stdout" : "stderr", strerror(w->output_error));
+		return failed(why, EXIT_OUTPUT, "cannot write to %s: %s", output_name(w),
+			      strerror(w->output_error));
 	return EXIT_OK;
 }
 

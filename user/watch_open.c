@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "output.h"
 #include "privileges.h"
 #include "replay.h"
 #include "trace_format.h"
@@ -69,10 +70,17 @@ static int choose_output(struct watch *w, struct failure *why)
 {
 	static char buffer[OUTPUT_SIZE];
 
-	w->out = w->options->cmd || w->options->command == COMMAND_RECORD ? stderr : stdout;
-	if (fcntl(fileno(w->out), F_GETFD) < 0)
+	bool to_stderr = w->options->cmd || w->options->command == COMMAND_RECORD;
+
+	w->out = to_stderr ? stderr : stdout;
+	w->out_fd = fileno(w->out);
+	if (fcntl(w->out_fd, F_GETFD) < 0)
 		return failed(why, EXIT_OUTPUT, "%s is closed: there is nowhere to write to",
-			      w->out == stdout ? "stdout" : "stderr");
+			      output_name(w));
+	if (!to_stderr && !isatty(w->out_fd))
+		w->out = output_open(w->out_fd, &w->signals, &w->ended);
+	if (!w->out)
+		return failed(why, EXIT_FAILED, "cannot set up: %s", strerror(errno));
 	/* on stderr whole lines, between the command's own */
 	setvbuf(w->out, buffer, w->out == stderr ? _IOLBF : _IOFBF, sizeof(buffer));
 	return 0;
@@ -153,7 +161,7 @@ int open_pipeline(struct watch *w, struct failure *why)
 	    sink_open(&w->sink, o, w->out))
 		return failed(why, EXIT_FAILED, "cannot set up: %s", strerror(errno));
 	watch_fd(w, w->signals, EPOLLIN);
-	watch_fd(w, fileno(w->out), 0); /* EPOLLERR: nobody reads any more */
+	watch_fd(w, w->out_fd, 0); /* EPOLLERR: nobody reads any more */
 	if (w->sink.ops->input)
 		watch_fd(w, STDIN_FILENO, EPOLLIN);
 	return 0;
@@ -240,6 +248,8 @@ void close_watch(struct watch *w)
 	rows_free(w->metric_rows);
 	metrics_free(w->metrics);
 	cgroup_forget_all();
+	if (w->out && w->out_fd == STDOUT_FILENO && w->out != stdout)
+		fclose(w->out);
 	close(w->epoll);
 	close(w->signals);
 }

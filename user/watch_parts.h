@@ -8,6 +8,8 @@
 #ifndef TCPWHY_WATCH_PARTS_H
 #define TCPWHY_WATCH_PARTS_H
 
+#include <unistd.h>
+
 #include "advised.h"
 #include "call_stack.h"
 #include "child.h"
@@ -30,6 +32,7 @@ struct watch {
 	struct filter filter; /* that of the options; of a command, its process */
 	struct child child;   /* the command */
 	FILE *out;            /* for lines and counters: stdout, or stderr if a command has it */
+	int out_fd;
 	struct sink sink;
 	struct source source;
 	struct trace_writer *writer; /* NULL but for record */
@@ -55,6 +58,11 @@ struct watch {
 	bool reader_gone; /* stdout was closed: | head */
 	int output_error; /* errno of a failed write to stdout */
 };
+
+static inline const char *output_name(const struct watch *w)
+{
+	return w->out_fd == STDERR_FILENO ? "stderr" : "stdout";
+}
 
 /* ---- watch_open.c ---- */
 

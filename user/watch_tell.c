@@ -6,6 +6,7 @@
 
 #include "cgroup.h"
 #include "clock.h"
+#include "output.h"
 #include "replay.h"
 
 /* ---- what comes in ----------------------------------------------------------------------- */
@@ -126,12 +127,15 @@ void show_withheld(void *ctx, uint64_t until, enum verdict verdict, uint64_t n,
 /* The first error is the one that counts. */
 void flush_output(struct watch *w)
 {
+	int err;
+
 	if (w->reader_gone || w->output_error || (!fflush(w->out) && !ferror(w->out)))
 		return;
-	if (errno == EPIPE)
+	err = output_error() ? output_error() : errno;
+	if (err == EPIPE)
 		w->reader_gone = true;
 	else
-		w->output_error = errno;
+		w->output_error = err;
 }
 
 void show_row(void *ctx, const struct row *row)

@@ -5,6 +5,8 @@
 
 load lib
 
+KERNEL=$(uname -r | sed 's/[.+]/\\&/g') # for regular expressions
+
 # The sockets and sysctls of a network namespace of its own, where nothing else is going on: what this machine's are is not
 # known. What all namespaces share may be implicated here all the same, then the status is 9.
 setup() {
@@ -69,7 +71,7 @@ as_nobody() {
 	run --separate-stderr in_netns "$TCPWHY" check --netns "$NETNS"
 	assert_works
 	assert_equal "$stderr" ""
-	assert_line --regexp "^  release +Linux $(uname -r)$"
+	assert_line --regexp "^  release +Linux $KERNEL$"
 	assert_line --regexp "^  BTF +/sys/kernel/btf/vmlinux, $(stat -c %s /sys/kernel/btf/vmlinux) bytes$"
 	assert_line --regexp '^  CAP_BPF +present, needed: '
 	assert_line --regexp '^  none: loaded and attached in [0-9]+ ms$'
@@ -204,7 +206,7 @@ words() {
 	assert_line --regexp '^  BTF +none$'
 	assert_line --regexp '^  CAP_BPF +present, needed: '
 	assert_line --regexp '^    no-listener: what decides it .* could not be tried$'
-	assert_line --regexp "^tcpwhy does not work here: kernel $(uname -r) has no BTF: "
+	assert_line --regexp "^tcpwhy does not work here: kernel $KERNEL has no BTF: "
 	CHECK=("${WITHOUT_BTF[@]}" "$TCPWHY")
 	check_json
 	assert_failure 4

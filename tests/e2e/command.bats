@@ -93,6 +93,28 @@ rows_are() {
 	[ "$(rows)" -ge "$1" ]
 }
 
+# A pipe has room for 64 KB, and so has the buffer: some 800 lines, and each of 2000 connections has two.
+@test "a reader that does not read cannot keep it from its end" {
+	local status=0
+	mkfifo "$BATS_TEST_TMPDIR/pipe"
+	exec {unread}<>"$BATS_TEST_TMPDIR/pipe"
+	"$TCPWHY" -P 7200 --limit 0 >"$BATS_TEST_TMPDIR/pipe" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+	WATCHER=$!
+	wait_for 30 grep -q watching "$BATS_TEST_TMPDIR/err"
+	in_netns $PYTHON -c '
+import socket
+for _ in range(2000):
+    socket.socket().connect_ex(("127.0.0.1", 7200))'
+	sleep 1 # it waits for room, or in vain for events
+	kill -TERM "$WATCHER"
+	wait_for 10 gone "$WATCHER" || fail "it does not end"
+	wait "$WATCHER" || status=$?
+	assert_equal $status 7
+	run cat "$BATS_TEST_TMPDIR/err"
+	assert_line --regexp '^ +2000  refused '
+	assert_line "tcpwhy: nobody has read stdout for a second: what was still to be written is lost"
+}
+
 @test "INTERVAL COUNT prints so many rows under one head, and ends" {
 	start_tcpwhy -P 7200 0.1 5
 	wait_for 30 grep -q '^tcpwhy: in ' "$ERR"

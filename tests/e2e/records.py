@@ -10,7 +10,8 @@
     records.py ask FILE EXPRESSION  for each object o, those that are not None and not False
 
 Each line must be one object that user/record.schema.json allows; but with "schema", the first one of type "start" and the last one of type
-"summary"; a record must not know more than its other end's own record; and times must be in the same order by both clocks.
+"summary"; a record must not know more than its other end's own record; times must be in the same order by both clocks; and what
+is said of one connection must be said in the order in which it happened.
 Exit status: 0 they are, 1 they are not, 2 usage.
 """
 
@@ -81,6 +82,17 @@ def check_times(said):
         raise Wrong(f"the clocks disagree: {both}")
 
 
+def check_order(records):
+    latest = {}
+    for one in records:
+        ends = frozenset((one[f"{end}_address"], one.get(f"{end}_port")) for end in ("local", "remote")
+                         if f"{end}_address" in one)
+        connection = one.get("netns"), ends
+        if len(ends) == 2 and one["monotonic_ns"] < latest.get(connection, one)["monotonic_ns"]:
+            raise Wrong(f"{one} is said after {latest[connection]}")
+        latest[connection] = one
+
+
 def table(counts):
     return "\n".join(sorted("\t".join((*key, str(n))) for key, n in counts.items()))
 
@@ -131,6 +143,7 @@ def main():
             check_frame(said)
             check_other_ends([one for one in said if one["type"] in ("death", "incident")])
             check_times(said)
+            check_order([one for one in said if one["type"] in ("death", "incident")])
     except Wrong as wrong:
         print(wrong)
         return 1

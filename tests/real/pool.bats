@@ -42,6 +42,15 @@ start_service() {
 closed-here	2"
 }
 
+# Of Go's poller and its timer either may be first when it goes on. If the poller is, the pool throws the connection away, and
+# the kernel has sent no RST in the namespace: not what the test is of.
+try_again_if_go_saw_the_fin() {
+	[ "$(on server awk '/^Tcp: [0-9]/ { print $15 }' /proc/net/snmp)" = 0 ] || return 0
+	echo "# Go's poller came before its timer: if this fails, it is tried again" >&3
+	# shellcheck disable=SC2034 # bats reads it
+	BATS_TEST_RETRIES=4
+}
+
 # Stopped for want of CPU (as a quota does) it cannot see the FIN, and its timer comes first. It asks again by itself,
 # since it was a GET.
 @test "S4: Go's pool asks again after 2.6 s, and could not run in between" {
@@ -54,6 +63,7 @@ closed-here	2"
 	sleep 1.7
 	kill -CONT "$SERVICE"
 	wait_for 30 has_two_answers
+	try_again_if_go_saw_the_fin
 	assert_seen <<-END
 		half-closed-reuse  go-client[$SERVICE]  10.77.1.1:any -> 10.77.1.2:$PORT  peer closed after 2.0? s of silence; wrote 96 bytes @([6-9]?? ms|1.?? s) later, answered by RST
 		& late-data-time-wait  nginx[$NGINX_WORKER]  10.77.1.2:$PORT -> 10.77.1.1:any  RST sent in answer to 96 bytes; closed @(# ms|#.# s) before, after 2.0? s of silence

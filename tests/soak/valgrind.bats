@@ -64,34 +64,38 @@ assert_all_freed() {
 	start_tcpwhy -P $PORT -a -e -w --stack --kstack
 	traffic
 	assert_clean
-	[ "$(deaths)" -ge 100 ]
+	assert [ "$(deaths)" -ge 100 ]
 }
 
 @test "JSON" {
 	start_tcpwhy -P $PORT -a -j
 	traffic
 	assert_clean
-	[ "$(tail -n 1 "$OUT" | jq .deaths)" -ge 100 ]
+	assert [ "$(tail -n 1 "$OUT" | jq .deaths)" -ge 100 ]
 }
 
 @test "counters, and metrics over HTTP" {
 	local scraper
 	start_tcpwhy 1 --listen 127.0.0.1:9441
-	while sleep 0.2; do curl --noproxy '*' -s -m 10 -o "$BATS_TEST_TMPDIR/metrics" http://127.0.0.1:9441/metrics || true; done 3>&- &
+	while sleep 0.2; do
+		curl --noproxy '*' -s -m 10 -o "$BATS_TEST_TMPDIR/next" http://127.0.0.1:9441/metrics &&
+			mv "$BATS_TEST_TMPDIR/next" "$BATS_TEST_TMPDIR/metrics" || true
+	done 3>&- &
 	scraper=$!
 	disown
 	traffic
 	kill $scraper
-	grep -q '^tcpwhy_connections_closed_total\|^# EOF' "$BATS_TEST_TMPDIR/metrics"
+	run grep -c '^tcpwhy_deaths_total{.*} [1-9]' "$BATS_TEST_TMPDIR/metrics"
+	assert [ "$output" -ge 1 ]
 	assert_clean
-	[ "$(deaths)" -ge 100 ]
+	assert [ "$(deaths)" -ge 100 ]
 }
 
 @test "a recording, and its replay" {
 	start_tcpwhy record "$BATS_TEST_TMPDIR/recording" -P $PORT -a
 	traffic
 	assert_clean
-	[ "$(deaths)" -ge 100 ]
+	assert [ "$(deaths)" -ge 100 ]
 	"$TCPWHY" replay "$BATS_TEST_TMPDIR/recording" -w >/dev/null
 	assert_all_freed
 }

@@ -2,13 +2,17 @@
 /* What is refused of a file for --btf, of which libbpf would believe all. */
 #include "expect.h"
 
+#include <elf.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <bpf/btf.h>
 
+#include "array.h"
 #include "btf_check.h"
 #include "kernel.h"
 #include "kernel_btf.h"
@@ -231,6 +235,63 @@ static void a_file_is_checked(void **state)
 	btf__free(btf);
 }
 
+/* What is given is an ELF file of two sections: .BTF, and the names, of which so many bytes are
+ * its. */
+static int give_elf(struct btf *btf, size_t names_size)
+{
+	struct {
+		Elf64_Ehdr header;
+		Elf64_Shdr sections[3];
+		char names[16];
+		char btf[4096];
+	} elf = { .names = "\0names\0.BTF\0x" };
+	__u32 size;
+	const void *bytes = btf__raw_data(btf, &size);
+
+	assert_true(size <= sizeof(elf.btf));
+	memcpy(elf.btf, bytes, size);
+	memcpy(elf.header.e_ident, ELFMAG, SELFMAG);
+	elf.header.e_ident[EI_CLASS] = ELFCLASS64;
+	elf.header.e_ident[EI_DATA] = ELFDATA2LSB;
+	elf.header.e_ident[EI_VERSION] = EV_CURRENT;
+	elf.header.e_type = ET_REL;
+	elf.header.e_version = EV_CURRENT;
+	elf.header.e_ehsize = sizeof(elf.header);
+	elf.header.e_shentsize = sizeof(elf.sections[0]);
+	elf.header.e_shoff = offsetof(typeof(elf), sections);
+	elf.header.e_shnum = ARRAY_SIZE(elf.sections);
+	elf.header.e_shstrndx = 1;
+	elf.sections[1] = (Elf64_Shdr){ .sh_type = SHT_STRTAB,
+					.sh_name = 1,
+					.sh_offset = offsetof(typeof(elf), names),
+					.sh_size = names_size };
+	elf.sections[2] = (Elf64_Shdr){ .sh_type = SHT_PROGBITS,
+					.sh_name = 7,
+					.sh_offset = offsetof(typeof(elf), btf),
+					.sh_size = size };
+	return give(&elf, sizeof(elf));
+}
+
+static void an_elf_file_whose_names_do_not_end_is_refused(void **state)
+{
+	struct failure why = {};
+	struct btf *btf = sound_btf(), *loaded;
+	int fd = give_elf(btf, sizeof("\0names\0.BTF"));
+
+	(void)state;
+	loaded = kernel_btf_load(&why);
+	assert_non_null(loaded);
+	assert_int_equal(btf__type_cnt(loaded), EMPTY + 1);
+	btf__free(loaded);
+	close(fd);
+	fd = give_elf(btf, sizeof("\0names\0.BTF") + 1);
+	assert_null(kernel_btf_load(&why));
+	assert_int_equal(why.status, EXIT_NO_BTF);
+	close(fd);
+	kernel_btf_use(NULL);
+	btf__free(btf);
+}
+
 /* A tracepoint is a pointer to a function; here one is neither. */
 static void tracepoints_of_no_function_have_no_arguments(void **state)
 {
@@ -262,6 +323,7 @@ int main(void)
 		cmocka_unit_test(unnamed_members_do_not_multiply),
 		cmocka_unit_test(damaged_bytes_do_no_harm),
 		cmocka_unit_test(a_file_is_checked),
+		cmocka_unit_test(an_elf_file_whose_names_do_not_end_is_refused),
 		cmocka_unit_test(tracepoints_of_no_function_have_no_arguments),
 	};
 

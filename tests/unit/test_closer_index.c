@@ -12,7 +12,7 @@
 
 struct bench {
 	struct closer table[CLOSERS];
-	struct closer_ring rings[CLOSER_RINGS];
+	struct cpu_line lines[CLOSER_RINGS];
 	struct closers *closers;
 	__u32 per_ring;
 };
@@ -23,7 +23,7 @@ static struct bench *new_bench_of(__u32 cpus)
 
 	assert_non_null(b);
 	b->per_ring = closer_ring_size(cpus);
-	b->closers = closers_new(b->table, b->rings, cpus);
+	b->closers = closers_new(b->table, b->lines, cpus);
 	assert_non_null(b->closers);
 	return b;
 }
@@ -52,7 +52,7 @@ static struct closer *next_of(struct bench *b, __u32 cpu)
 	__u32 number;
 
 	do
-		number = closer_number(ring, b->per_ring, b->rings[ring].n++);
+		number = closer_number(ring, b->per_ring, b->lines[ring].closers++);
 	while (!number);
 	return &b->table[number];
 }

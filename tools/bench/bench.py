@@ -138,7 +138,7 @@ class Pairs:
 
     def __init__(self, subject):
         self.subject = subject
-        self.cpu, self.cpu_two, self.rate_two = [], [], []      # ratios: watched to unwatched
+        self.cpu, self.quiet, self.cpu_two, self.rate_two, self.quiet_two = ([] for _ in range(5))    # ratios to unwatched
         self.user_us, self.resident_mb, self.ready_ms, self.lost = [], [], [], []
 
     def play(self, watched_first):
@@ -148,9 +148,11 @@ class Pairs:
         self.cpu.append(watched[0]["own_us"] / bare[0]["own_us"])
         self.cpu_two.append(watched[1]["own_us"] / bare[1]["own_us"])
         self.rate_two.append(watched[1]["rate"] / bare[1]["rate"])
+        self.quiet.append(bare[0]["quiet_us"] / watched[0]["quiet_us"])
+        self.quiet_two.append(bare[1]["quiet_us"] / watched[1]["quiet_us"])
 
     def columns(self):
-        return [*(Spread(ratios).show_confidence() for ratios in (self.cpu, self.cpu_two, self.rate_two)),
+        return [*(Spread(ratios).show_confidence() for ratios in (self.cpu, self.quiet, self.cpu_two, self.rate_two, self.quiet_two)),
                 show(self.user_us), show(self.resident_mb, 1), show(self.ready_ms, 0),
                 str(sum(self.lost)) if self.subject else ""]
 
@@ -229,7 +231,8 @@ class StormPairs:
 
     def __init__(self, name, subject):
         self.name, self.subject = name, subject
-        self.bare_rate, self.rate, self.cpu, self.own_cpu, self.resident_mb, self.lost = [], [], [], [], [], 0
+        self.bare_rate, self.rate, self.quiet, self.cpu, self.own_cpu, self.resident_mb = ([] for _ in range(6))
+        self.lost = 0
 
     def play(self, watched_first):
         bare = None if watched_first else storm(self.name)
@@ -242,10 +245,11 @@ class StormPairs:
         bare = bare or storm(self.name)
         self.bare_rate.append(bare["rate"])
         self.rate.append(watched["rate"] / bare["rate"])
+        self.quiet.append(bare["quiet_us"] / watched["quiet_us"])
         self.cpu.append(watched["own_us"] / bare["own_us"])
 
     def row(self):
-        return [self.name, self.subject.name, show(self.bare_rate, 0), Spread(self.rate).show_confidence(),
+        return [self.name, self.subject.name, show(self.bare_rate, 0), Spread(self.rate).show_confidence(), Spread(self.quiet).show_confidence(),
                 Spread(self.cpu).show_confidence(), show(self.own_cpu), show(self.resident_mb, 1), str(self.lost)]
 
 
@@ -255,7 +259,8 @@ def storms():
         note(f"storm {number + 1}/{STORM_PAIRS}")
         for one in all_pairs:
             one.play(number % 2)
-    head = ["storm", "watched by", "connections/s without", "throughput", "CPU time a connection", "own CPUs", "resident MB", "lost"]
+    head = ["storm", "watched by", "connections/s without", "throughput", "the same, quiet slices", "CPU time a connection",
+            "own CPUs", "resident MB", "lost"]
     return markdown([head] + [one.row() for one in all_pairs])
 
 
@@ -315,8 +320,8 @@ def machine():
 
 def main_table(names, shares, shares_alone, pairings):
     head = ["", "BPF ns/connection, all at once", "ratio to the empty program", "BPF ns/connection, alone",
-            "ratio to the empty program, alone", "CPU time of the traffic", "the same, two processes",
-            "throughput, two processes", "own CPU, s/million", "resident MB", "ready ms", "lost"]
+            "ratio to the empty program, alone", "CPU time of the traffic", "throughput, quiet slices",
+            "CPU time, two processes", "throughput, two processes", "the same, quiet slices", "own CPU, s/million", "resident MB", "ready ms", "lost"]
     rows = [head]
     for name in ["nothing", *names]:
         row = [name] + [""] * (len(head) - 1)
@@ -325,7 +330,7 @@ def main_table(names, shares, shares_alone, pairings):
         if name in shares_alone:
             row[3:5] = shares_alone[name].columns()
         if name in pairings:
-            row[5:12] = pairings[name].columns()
+            row[5:14] = pairings[name].columns()
         rows.append(row)
     # columns that nobody measured are left out
     kept = [i for i in range(len(head)) if i == 0 or any(row[i] for row in rows[1:])]

@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "loopback.h"
+#include "quiet.h"
 
 #define PORT    7000
 #define BACKLOG 1
@@ -44,6 +45,7 @@ struct storm {
 struct progress {
 	_Atomic uint64_t made;
 	_Atomic bool over;
+	struct quiet quiet[]; /* by process */
 };
 
 static void refuse_one(int listener, uint16_t port, uint64_t number)
@@ -107,14 +109,15 @@ static double seconds_now(void)
 }
 
 /* Fills the queue first: those connections end with the listener. */
-static void run_one(const struct storm *storm, uint16_t port, struct progress *progress,
-		    uint64_t most)
+static void run_one(const struct storm *storm, int job, struct progress *progress, uint64_t most)
 {
-	int listener = storm->listens ? listen_at(port, BACKLOG) : -1;
+	int listener = storm->listens ? listen_at(PORT + job, BACKLOG) : -1;
 
+	quiet_begin(&progress->quiet[job]);
 	for (uint64_t i = 0; !progress->over && (!most || i < most); i++) {
-		storm->once(listener, port, i);
+		storm->once(listener, PORT + job, i);
 		progress->made++;
+		quiet_count(&progress->quiet[job]);
 	}
 	close(listener);
 }
@@ -129,9 +132,30 @@ static void fork_all(const struct storm *storm, int jobs, struct progress *progr
 		if (pid)
 			continue;
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		run_one(storm, PORT + i, progress, most);
+		run_one(storm, i, progress, most);
 		_exit(0);
 	}
+}
+
+static struct progress *new_progress(int jobs)
+{
+	size_t size = sizeof(struct progress) + jobs * sizeof(struct quiet);
+	void *progress =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (progress == MAP_FAILED)
+		err(1, "memory");
+	return progress;
+}
+
+/* Of the mean process, µs. */
+static double quiet_of_all(struct progress *progress, int jobs)
+{
+	double sum = 0;
+
+	for (int i = 0; i < jobs; i++)
+		sum += quiet_us(&progress->quiet[i]);
+	return sum / jobs;
 }
 
 static void wait_for_all(void)
@@ -165,10 +189,9 @@ static void print_counters(const char *path, const char *heading)
 
 int main(int argc, char **argv)
 {
-	struct progress *progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE,
-					 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int option, jobs = sysconf(_SC_NPROCESSORS_ONLN);
 	uint64_t seconds = 0, most = 0;
+	struct progress *progress;
 	const struct storm *storm;
 	double started, took;
 	bool here = false;
@@ -191,6 +214,7 @@ int main(int argc, char **argv)
 	storm = storm_named(argv[optind]);
 	if (!here)
 		make_namespace();
+	progress = new_progress(jobs);
 	started = seconds_now();
 	fork_all(storm, jobs, progress, most / jobs);
 	if (seconds) {
@@ -199,8 +223,10 @@ int main(int argc, char **argv)
 	}
 	wait_for_all();
 	took = seconds_now() - started;
-	printf("{\"made\": %" PRIu64 ", \"seconds\": %.6f, \"rate\": %.0f, \"own_us\": %.3f",
-	       progress->made, took, progress->made / took, cpu_of_children() / progress->made);
+	printf("{\"made\": %" PRIu64 ", \"seconds\": %.6f, \"rate\": %.0f, \"own_us\": %.3f, "
+	       "\"quiet_us\": %.4f",
+	       progress->made, took, progress->made / took, cpu_of_children() / progress->made,
+	       quiet_of_all(progress, jobs));
 	print_counters("/proc/net/snmp", "Tcp:");
 	print_counters("/proc/net/netstat", "TcpExt:");
 	puts("}");

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "loopback.h"
+#include "quiet.h"
 
 #define WARM_UP  500 /* connections that are made first and not measured */
 #define REQUEST  64  /* bytes */
@@ -139,20 +140,22 @@ static void connect_once(int listener, uint16_t port, uint64_t number, bool serv
 		close_last(far);
 }
 
-static void print_result(uint64_t n, const struct clocks *before, const struct clocks *after)
+static void print_result(uint64_t n, const struct clocks *before, const struct clocks *after,
+			 struct quiet *quiet)
 {
 	double seconds = (after->wall - before->wall) / 1e9;
 
 	printf("{\"connections\": %" PRIu64 ", \"made\": %" PRIu64 ", \"seconds\": %.6f, "
-	       "\"rate\": %.0f, \"own_us\": %.3f, \"host_us\": %.3f}\n",
+	       "\"rate\": %.0f, \"own_us\": %.3f, \"host_us\": %.3f, \"quiet_us\": %.4f}\n",
 	       n, n + WARM_UP, seconds, n / seconds, (after->own - before->own) / 1e3 / n,
-	       (after->host - before->host) / 1e3 / n);
+	       (after->host - before->host) / 1e3 / n, quiet_us(quiet));
 }
 
 int main(int argc, char **argv)
 {
 	uint64_t n = 20000, port = 7000;
 	struct clocks before, after;
+	static struct quiet quiet;
 	bool two = false;
 	int option, listener;
 	pid_t server = 0;
@@ -174,10 +177,13 @@ int main(int argc, char **argv)
 	for (uint64_t i = 0; i < WARM_UP; i++)
 		connect_once(listener, port, i, two);
 	before = read_clocks(server);
-	for (uint64_t i = 0; i < n; i++)
+	quiet_begin(&quiet);
+	for (uint64_t i = 0; i < n; i++) {
 		connect_once(listener, port, i, two);
+		quiet_count(&quiet);
+	}
 	after = read_clocks(server);
-	print_result(n, &before, &after);
+	print_result(n, &before, &after, &quiet);
 	if (server)
 		kill(server, SIGKILL);
 	return 0;
