@@ -89,7 +89,7 @@ homes() {
 	local web worker
 	web=$(group system.slice/web.service) worker=$(group system.slice/worker.service)
 	start_tcpwhy -P 7200
-	wait_for 20 grep -q poll "/proc/$WATCHER/stack" # it has learnt which groups there are
+	wait_for 20 has poll "/proc/$WATCHER/stack" # it has learnt which groups there are
 	pause "$WATCHER"
 	abort_between "$web" "$worker" at-once
 	remove_groups

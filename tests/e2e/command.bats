@@ -73,7 +73,7 @@ ends_by_itself() {
 	head -n 1 <"$BATS_TEST_TMPDIR/pipe" >"$BATS_TEST_TMPDIR/first" &
 	"$TCPWHY" -P 7200 >"$BATS_TEST_TMPDIR/pipe" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
 	WATCHER=$!
-	wait_for 30 grep -q watching "$BATS_TEST_TMPDIR/err"
+	wait_for 30 has watching "$BATS_TEST_TMPDIR/err"
 	in_netns $PYTHON "$TOP/tests/e2e/peers.py" run refused -n $N -p 7200
 	wait_for 20 gone "$WATCHER"
 	wait "$WATCHER" || status=$?
@@ -100,7 +100,7 @@ rows_are() {
 	exec {unread}<>"$BATS_TEST_TMPDIR/pipe"
 	"$TCPWHY" -P 7200 --limit 0 >"$BATS_TEST_TMPDIR/pipe" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
 	WATCHER=$!
-	wait_for 30 grep -q watching "$BATS_TEST_TMPDIR/err"
+	wait_for 30 has watching "$BATS_TEST_TMPDIR/err"
 	in_netns $PYTHON -c '
 import socket
 for _ in range(2000):
@@ -245,7 +245,7 @@ named_by_rows() {
 	tell one open $N
 	tell one unread
 	tell two refused $N
-	wait_for 20 grep -q unread-data "$OUT"
+	wait_for 20 has unread-data "$OUT"
 	stop_tcpwhy
 	# shellcheck disable=SC2154 # start_pair sets it
 	assert_equal "$(named_by_rows)" "peer-aborted	one[$PAIR_one_PID]	$N

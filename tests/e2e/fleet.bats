@@ -99,7 +99,7 @@ setting() {
 		--inh-caps="-all,$caps" --ambient-caps="-all,$caps" --bounding-set="-all,$caps" \
 		"$BATS_TEST_TMPDIR/tcpwhy" ${TEST_BTF:+--btf "$TEST_BTF"} -j -P 1 --listen 127.0.0.1:$port >"$BATS_TEST_TMPDIR/out" 2>"$ERR" 3>&- &
 	WATCHER=$!
-	wait_for 60 grep -q watching "$ERR" || fail "$(cat "$ERR")"
+	wait_for 60 has watching "$ERR" || fail "$(cat "$ERR")"
 	run $PYTHON "$TOP/tests/e2e/metrics.py" sums http://127.0.0.1:$port/metrics
 	assert_success
 	kill -INT "$(pgrep -P "$WATCHER")"

@@ -49,7 +49,7 @@ link() {
 watch() {
 	unshare --uts sh -c 'hostname "$1"; shift; exec "$@"' - "$2" "$TCPWHY" -j -P 7400,7401,7402 --netns "$1" >"$3" 2>"$3.err" 3>&- &
 	WATCHER=$!
-	wait_for 30 grep -q watching "$3.err" || { cat "$3.err"; return 1; }
+	wait_for 30 has watching "$3.err" || { cat "$3.err"; return 1; }
 }
 
 # see NAME ADDRESS RULES : what both hosts see of N deaths of each kind, in $BATS_FILE_TMPDIR/NAME-{client,server}.jsonl
@@ -68,7 +68,7 @@ see() {
 	ip netns exec "$HOST" $PYTHON "$TOP/tests/e2e/join_peers.py" server $SERVER >"$to-ready" 3>&- &
 	server=$!
 	disown
-	wait_for 30 grep -q ready "$to-ready"
+	wait_for 30 has ready "$to-ready"
 	ip netns exec "$NETNS" $PYTHON "$TOP/tests/e2e/join_peers.py" client "$2" $N
 	# shellcheck disable=SC2086
 	kill -INT $watchers

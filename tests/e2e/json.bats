@@ -162,7 +162,7 @@ refused	7001"
 	head -n 2 <"$BATS_TEST_TMPDIR/pipe" >"$BATS_TEST_TMPDIR/first" &
 	"$TCPWHY" -j -P 7204 >"$BATS_TEST_TMPDIR/pipe" 2>"$ERR" 3>&- &
 	WATCHER=$!
-	wait_for 30 grep -q watching "$ERR"
+	wait_for 30 has watching "$ERR"
 	in_netns $PYTHON "$TOP/tests/e2e/peers.py" run refused -n $N -p 7204
 	wait_for 20 gone "$WATCHER"
 	wait "$WATCHER" || status=$?

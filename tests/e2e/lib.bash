@@ -5,10 +5,13 @@
 # background, and what it said as tables that can be compared.
 
 bats_require_minimum_version 1.5.0
-load "$BATS_LIB_PATH/bats-support/load.bash"
-load "$BATS_LIB_PATH/bats-assert/load.bash"
+# Every test reads this anew. What the libraries' own load.bash does takes two processes a file, and seconds in an emulator.
+for library in "$BATS_LIB_PATH"/bats-{support,assert}/src/*.bash; do
+	# shellcheck disable=SC1090
+	. "$library"
+done
 
-TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+TOP=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 TCPWHY=$TOP/${TEST_BUILD+$TEST_BUILD/}tcpwhy
 PYTHON=/usr/bin/python3
 N=23 # a prime: doubles and losses show
@@ -70,7 +73,7 @@ start_tcpwhy() {
 	rm -f "$OUT" "$ERR" # what an earlier one said is not what this one says
 	"$TCPWHY" ${TEST_WITHOUT:+--without "$TEST_WITHOUT"} ${TEST_BTF:+--btf "$TEST_BTF"} "$@" >"$OUT" 2>"$ERR" 3>&- &
 	WATCHER=$!
-	wait_for 30 grep -q 'watching' "$ERR" || {
+	wait_for 30 has watching "$ERR" || {
 		cat "$ERR"
 		fail "tcpwhy $* does not watch"
 	}
@@ -182,12 +185,28 @@ kill_tcpwhy() {
 
 # wait_for SECONDS COMMAND... : until it succeeds. Where all is slow, as in an emulator, TEST_SLOWDOWN says how many times.
 wait_for() {
-	local end=$((${EPOCHREALTIME/./} + $1 * ${TEST_SLOWDOWN:-1} * 1000000))
+	local slowdown=${TEST_SLOWDOWN:-1} end
+	end=$((${EPOCHREALTIME/./} + $1 * slowdown * 1000000))
 	shift
 	until "$@" 2>/dev/null; do
 		((${EPOCHREALTIME/./} < end)) || return 1
-		sleep 0.02
+		nap $((20 * slowdown))
 	done
+}
+
+# nap MS : without a process, which takes more of a slow machine's time than what it is to wait for
+nap() {
+	local never=$BATS_RUN_TMPDIR/never # nobody writes to it
+	[ -p "$never" ] || mkfifo "$never"
+	printf -v REPLY '%d.%03d' $(($1 / 1000)) $(($1 % 1000))
+	read -r -t "$REPLY" <>"$never" || true
+}
+
+# has TEXT FILE : without a process, too
+has() {
+	local all=
+	read -r -d '' all <"$2" || true
+	[[ $all == *"$1"* ]]
 }
 
 # Stopped for good: a signal alone does not say that it has arrived.

@@ -205,7 +205,7 @@ attacked() {
 	in_netns $PYTHON "$TOP/tests/e2e/metrics.py" attack $PORT "$1" >"$BATS_TEST_TMPDIR/attack" 3>&- &
 	attacker=$!
 	disown
-	wait_for 10 grep -q ready "$BATS_TEST_TMPDIR/attack"
+	wait_for 10 has ready "$BATS_TEST_TMPDIR/attack"
 	wait_for 10 is_crowded "$1"
 	causes refused 7309
 	wait_for 2 lines_are $((2 * N))

@@ -108,11 +108,11 @@ reset_in_the_middle() {
 	serve
 	start_tcpwhy "$@" -P 7100
 	start_client
-	wait_for 30 grep -q ready "$BATS_TEST_TMPDIR/client"
+	wait_for 30 has ready "$BATS_TEST_TMPDIR/client"
 	sleep 0.3
 	reject
 	echo go >&"$GO"
-	wait_for 30 grep -q reset "$BATS_TEST_TMPDIR/client"
+	wait_for 30 has reset "$BATS_TEST_TMPDIR/client"
 	stop_tcpwhy
 	# under -e the client's recv() is reported too
 	assert_equal "$(said_by_lines | grep -v '^call-failed')" "peer-forgot	python3	$N"
@@ -140,7 +140,7 @@ reset_in_the_middle() {
 	serve
 	start_tcpwhy -e -P 7100
 	start_client
-	wait_for 30 grep -q ready "$BATS_TEST_TMPDIR/client"
+	wait_for 30 has ready "$BATS_TEST_TMPDIR/client"
 	ip netns exec "$SERVER" ss -Ktn sport = 7100 >/dev/null
 	sleep 0.2
 	stop_tcpwhy

@@ -145,7 +145,7 @@ $(sanitized && echo false || echo true)"
 	start_tcpwhy -P $PORT -- setpriv --reuid=65534 --regid=65534 --clear-groups sh -c 'echo ready; exec sleep 60'
 	# shellcheck disable=SC2046
 	has_only "$WATCHER" CAP_KILL $(for_bpf)
-	wait_for 10 grep -q ready "$OUT"
+	wait_for 10 has ready "$OUT"
 	kill -TERM "$WATCHER"
 	wait "$WATCHER" || status=$?
 	WATCHER=

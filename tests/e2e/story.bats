@@ -36,7 +36,7 @@ assert_near() {
 @test "a half-closed connection is used again: both ends are one story" {
 	start_tcpwhy -w -P 7044
 	in_netns $PYTHON "$TOP/tests/e2e/peers.py" run half-closed-reuse -n 1 -p 7044
-	wait_for 20 grep -q ' half-closed-reuse ' "$OUT"
+	wait_for 20 has ' half-closed-reuse ' "$OUT"
 	stop_tcpwhy
 	run story_of late-data-time-wait
 	assert_line --index 0 ' the peer connected; when is not known'
@@ -58,7 +58,7 @@ assert_near() {
 @test "TCP_USER_TIMEOUT: the first probe is inferred, and the values are those of the connection" {
 	start_tcpwhy -w -P 7044
 	in_netns $PYTHON "$TOP/tests/e2e/peers.py" run keepalive-user-timeout -n 1 -p 7044
-	wait_for 20 grep -q ' keepalive-user-timeout ' "$OUT"
+	wait_for 20 has ' keepalive-user-timeout ' "$OUT"
 	stop_tcpwhy
 	run story_of keepalive-user-timeout
 	assert_line --regexp '^ \+1\.0[0-9]+s -> ACK likely: 1 keepalive probe without an answer$'
@@ -80,7 +80,7 @@ assert_near() {
 	tell ends unread
 	tell ends open 1
 	tell ends abort
-	wait_for 20 grep -q ' linger-zero ' "$OUT"
+	wait_for 20 has ' linger-zero ' "$OUT"
 	stop_tcpwhy
 	run story_of unread-data
 	assert_line --index 0 ' the peer connected; when is not known, it is older than tcpwhy'
@@ -95,7 +95,7 @@ assert_near() {
 @test "JSON has the steps with -w, and advice without" {
 	start_tcpwhy -w -j -P 7044
 	in_netns $PYTHON "$TOP/tests/e2e/peers.py" run keepalive-user-timeout -n 1 -p 7044
-	wait_for 20 grep -q '"keepalive-user-timeout"' "$OUT"
+	wait_for 20 has '"keepalive-user-timeout"' "$OUT"
 	stop_tcpwhy
 	run $PYTHON "$TOP/tests/e2e/records.py" ask "$OUT" \
 		'o.get("verdict") == "keepalive-user-timeout" and [(s["step"], s.get("way"), s.get("bytes")) for s in o["timeline"]][:6]'
@@ -105,7 +105,7 @@ assert_near() {
 	assert_output '[0, 0]'
 	start_tcpwhy -j -P 7044
 	in_netns $PYTHON "$TOP/tests/e2e/peers.py" run keepalive-user-timeout -n 1 -p 7044
-	wait_for 20 grep -q '"keepalive-user-timeout"' "$OUT"
+	wait_for 20 has '"keepalive-user-timeout"' "$OUT"
 	stop_tcpwhy
 	run $PYTHON "$TOP/tests/e2e/records.py" ask "$OUT" \
 		'o.get("verdict") == "keepalive-user-timeout" and ("timeline" in o, [a[:36] for a in o["advice"]])'
@@ -119,10 +119,10 @@ on_screen() {
 	tmux -L "$TMUX_NAME" -f /dev/null new-session -d -x "$1" -y "$2" \
 		"$TCPWHY --color=never --netns $NETNS ${*:3} 2>$BATS_TEST_TMPDIR/err; sleep 60" 3>&-
 	tmux -L "$TMUX_NAME" pipe-pane "cat >$pipe"
-	wait_for 30 grep -q watching "$BATS_TEST_TMPDIR/err"
+	wait_for 30 has watching "$BATS_TEST_TMPDIR/err"
 	start_pair "screen$2" 7044
 	tell "screen$2" refused 1
-	wait_for 20 grep -q 'refused' "$pipe"
+	wait_for 20 has 'refused' "$pipe"
 	sleep 1.1 # a second has room for three stories: it must be over
 	tell "screen$2" refused 23
 	wait_for 20 eval '[ "$(grep -c " refused " '"$pipe"')" = 24 ]'
@@ -142,7 +142,7 @@ on_screen() {
 	# what is no terminal has lines only
 	start_tcpwhy -P 7044
 	in_netns $PYTHON "$TOP/tests/e2e/peers.py" run half-closed-reuse -n 1 -p 7044
-	wait_for 20 grep -q ' half-closed-reuse ' "$OUT"
+	wait_for 20 has ' half-closed-reuse ' "$OUT"
 	stop_tcpwhy
 	assert_equal "$(grep -vc '^[0-9]' "$OUT")" 0
 }

@@ -76,9 +76,9 @@ one_death() {
 	# not in the background for bash, which would have SIGINT ignored there
 	(trap - INT && exec $PYTHON "$TOP/tests/e2e/terminal.py" "$1" "$TCPWHY" -P 7044 "${@:2}") >"$screen" 3>&- &
 	WATCHER=$!
-	wait_for 30 grep -q watching "$screen"
+	wait_for 30 has watching "$screen"
 	in_netns $PYTHON "$TOP/tests/e2e/peers.py" run half-closed-reuse -n 1 -p 7044
-	wait_for 20 grep -q 'half-closed-reuse' "$screen"
+	wait_for 20 has 'half-closed-reuse' "$screen"
 	kill -INT "$WATCHER"
 	wait "$WATCHER"
 	WATCHER=

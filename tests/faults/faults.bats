@@ -138,7 +138,7 @@ screen_has() {
 	unshare --mount sh -c 'mount -t tmpfs -o size=64k tmpfs "$1" && exec "$2" -P "$3" --limit 0 >"$1/out" 2>"$1/../err"' \
 		sh "$BATS_TEST_TMPDIR/disk" "$TCPWHY" $PORT 3>&- &
 	WATCHER=$!
-	wait_for 30 grep -q watching "$BATS_TEST_TMPDIR/err"
+	wait_for 30 has watching "$BATS_TEST_TMPDIR/err"
 	start_pair one $((PORT - 1000)) # it is refused at PORT
 	tell one refused 1000 # each has two lines, of a hundred bytes or so
 	wait_for 20 gone "$WATCHER"
@@ -156,7 +156,7 @@ screen_has() {
 	prlimit --pid "$WATCHER" --as="$size"
 	tell storm refused 7001
 	causes unread-data
-	wait_for 20 grep -q unread-data "$OUT"
+	wait_for 20 has unread-data "$OUT"
 	stop_tcpwhy
 	run said_by_counters
 	assert_output "no-listener	7001
@@ -203,7 +203,7 @@ killed_for_memory() {
 	TCPWHY=$BATS_TEST_TMPDIR/limited start_tcpwhy -P $PORT --stack
 	tell storm refused 20011
 	causes unread-data
-	wait_for 20 grep -q unread-data "$OUT"
+	wait_for 20 has unread-data "$OUT"
 	stop_tcpwhy
 	run said_by_counters
 	assert_output "no-listener	20011
@@ -246,7 +246,7 @@ unread-data	why-server	$((3 * N))"
 	start_tcpwhy -a -P $PORT,$((PORT + 1))
 	coproc REUSE { in_netns $PYTHON "$TOP/tests/faults/pid_reuse.py" $PORT 3>&-; }
 	read -r -t 20 pid <&"${REUSE[0]}" || fail "the PID was not had again"
-	wait_for 20 grep -q orphan-timeout "$OUT"
+	wait_for 20 has orphan-timeout "$OUT"
 	stop_tcpwhy
 	run awk '$2 == "orphan-timeout" { print $3 }' "$OUT"
 	assert_output "[$pid]"
@@ -312,7 +312,7 @@ instances() {
 		WATCHERS+=($!)
 	done
 	for ((i = 1; i <= $1; i++)); do
-		wait_for 60 grep -q watching "$BATS_TEST_TMPDIR/err$i"
+		wait_for 60 has watching "$BATS_TEST_TMPDIR/err$i"
 	done
 	causes unread-data
 	for ((i = 1; i <= $1; i++)); do
