@@ -143,15 +143,6 @@ static int set_filter(struct capture *c, const struct filter *f)
 	return 0;
 }
 
-/*
- * libbpf 1.1 looks for types that this kernel lacks in its modules too, and fails if it may not:
- * that takes CAP_SYS_ADMIN. It does not if it is told where the kernel's BTF is.
- */
-static const char *btf_to_name(const struct capture *c)
-{
-	return kernel_is_admin() ? NULL : c->kernel.btf_file;
-}
-
 /* The skeleton asks for it, once. */
 static enum packed wanted_object;
 
@@ -237,7 +228,9 @@ static int set_tracepoints(struct capture *c)
 /* 0 or -errno. */
 static int open_object(struct capture *c)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = btf_to_name(c));
+	/* If it isn't told, libbpf 1.1 looks for types in modules too, for which it must be admin.
+	 */
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = c->kernel.btf_file);
 	struct bpf_object_skeleton *skeleton;
 	int err = take_tracepoints_over();
 
@@ -350,9 +343,11 @@ static int load_skeleton(struct capture *c, struct failure *why)
 	if (!kernel_has(&c->kernel, FEATURE_global_pointers))
 		make_functions_static(c->skel->obj);
 	being_loaded = c;
+	kernel_btf_select(bpf_object__btf(c->skel->obj));
 	err = set_tracepoints(c);
 	if (!err && tcpwhy__load(c->skel))
 		err = errno;
+	kernel_btf_forget();
 	if (lacks_locked_memory(c, err, &limit))
 		return failed(
 			why, EXIT_PRIVILEGE,

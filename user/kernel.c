@@ -67,11 +67,6 @@ static bool have(uint64_t mask, int capability)
 	return mask >> capability & 1;
 }
 
-bool kernel_is_admin(void)
-{
-	return have(privileges_effective(), CAP_SYS_ADMIN);
-}
-
 void kernel_privileges(struct privilege privileges[PRIVILEGES])
 {
 	static const struct {
@@ -483,7 +478,7 @@ int kernel_look(struct kernel *k, uint32_t without, struct failure *why)
 		try_what_is_used(k, btf, without);
 		leave_out(k, without);
 	}
-	btf__free(btf);
+	kernel_btf_give_back(btf);
 	return err;
 }
 
@@ -516,7 +511,7 @@ void kernel_survey(struct kernel *k, uint32_t without, struct need_state needs[N
 		k->unknown = 0;
 	}
 	leave_out(k, without);
-	btf__free(btf);
+	kernel_btf_give_back(btf);
 }
 
 /* The coarse clocks advance by jiffies, and say so: TICK_NSEC. */

@@ -71,9 +71,6 @@ struct privilege {
 	bool present; /* in effect */
 };
 
-/* CAP_SYS_ADMIN */
-bool kernel_is_admin(void);
-
 void kernel_privileges(struct privilege privileges[PRIVILEGES]);
 
 /* One jiffy in microseconds. */

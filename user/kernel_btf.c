@@ -8,13 +8,18 @@
 #include <bpf/libbpf.h>
 
 #include "btf_file.h"
+#include "core_types.h"
 
 #define SHOWN_BY_KERNEL "/sys/kernel/btf/vmlinux"
 
 static const char *given;
 
+/* For libbpf, whose they are when it has asked for them. */
+static struct btf *all_types, *few_types;
+
 void kernel_btf_use(const char *path)
 {
+	kernel_btf_forget();
 	given = path;
 }
 
@@ -37,20 +42,33 @@ const char *kernel_btf_path(void)
 
 /*
  * libbpf asks itself for the kernel's BTF, and has no option for where it is; and where it has one,
- * it believes whatever is in the file. The linker puts these in between (--wrap).
+ * it believes whatever is in the file, and looks at all of it. The linker puts these in between
+ * (--wrap).
  */
 struct btf *__real_btf__load_vmlinux_btf(void);
 struct btf *__wrap_btf__load_vmlinux_btf(void);
 struct btf *__real_btf__parse(const char *path, struct btf_ext **ext);
 struct btf *__wrap_btf__parse(const char *path, struct btf_ext **ext);
 
+static struct btf *hand_over(struct btf **kept)
+{
+	struct btf *btf = *kept;
+
+	*kept = NULL;
+	return btf;
+}
+
 struct btf *__wrap_btf__load_vmlinux_btf(void)
 {
+	if (all_types)
+		return hand_over(&all_types);
 	return given ? btf_file_load(given) : __real_btf__load_vmlinux_btf();
 }
 
 struct btf *__wrap_btf__parse(const char *path, struct btf_ext **ext)
 {
+	if (few_types)
+		return hand_over(&few_types);
 	return given ? btf_file_load(path) : __real_btf__parse(path, ext);
 }
 
@@ -85,4 +103,22 @@ struct btf *kernel_btf_load(struct failure *why)
 	if (!btf)
 		no_btf(errno, why);
 	return btf;
+}
+
+void kernel_btf_give_back(struct btf *btf)
+{
+	btf__free(all_types);
+	all_types = btf;
+}
+
+void kernel_btf_select(const struct btf *object)
+{
+	btf__free(few_types);
+	few_types = all_types ? core_types(all_types, object) : NULL;
+}
+
+void kernel_btf_forget(void)
+{
+	btf__free(hand_over(&all_types));
+	btf__free(hand_over(&few_types));
 }

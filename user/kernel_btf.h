@@ -24,7 +24,19 @@ bool kernel_btf_shown(void);
 /* What is used now; NULL if it is not where the kernel shows it. */
 const char *kernel_btf_path(void);
 
-/* To be freed with btf__free(); NULL and *why, EXIT_NO_BTF, if there is none. */
+/* To be given back; NULL and *why, EXIT_NO_BTF, if there is none. */
 struct btf *kernel_btf_load(struct failure *why);
+
+/* It is kept for libbpf, which will ask for it, and would read it a second time. NULL: nothing. */
+void kernel_btf_give_back(struct btf *btf);
+
+/*
+ * Before a BPF object is loaded that was opened with kernel_btf_path() as btf_custom_path: libbpf
+ * gets only those of the types by which it relocates it, see core_types.h.
+ */
+void kernel_btf_select(const struct btf *object);
+
+/* Afterwards: what libbpf did not ask for. */
+void kernel_btf_forget(void);
 
 #endif

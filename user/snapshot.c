@@ -10,6 +10,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "kernel_btf.h"
 #include "packed.h"
 #include "snapshot.skel.h"
 
@@ -18,11 +19,12 @@ const void *snapshot__elf_bytes(size_t *sz)
 	return unpack(PACKED_SNAPSHOT, sz);
 }
 
-/* 0 or -errno. libbpf 1.1 looks into modules unless it is told where BTF is: capture_load.c. */
+/* 0 or -errno. */
 static int open_object(struct snapshot *skel, const struct kernel *k)
 {
-	const char *btf = kernel_is_admin() ? NULL : k->btf_file;
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = btf);
+	/* If it isn't told, libbpf 1.1 looks for types in modules too, for which it must be admin.
+	 */
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = k->btf_file);
 	int err = -ENOMEM;
 
 	if (snapshot__create_skeleton(skel))
@@ -41,7 +43,9 @@ static struct snapshot *load(const struct kernel *k, struct failure *why)
 
 	if (!err) {
 		skel->rodata->tick_us = kernel_tick_us();
+		kernel_btf_select(bpf_object__btf(skel->obj));
 		err = snapshot__load(skel) ? -errno : 0;
+		kernel_btf_forget();
 	}
 	if (!err)
 		return skel;

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # What tcpwhy costs must not grow unnoticed. Times differ from machine to machine, so these are figures that do not: how many
-# instructions the verifier walks through, how large the programs are, and how long they run beside an empty one
-# through which the same connections pass. Who makes them cheaper lowers the bounds. (bpf/evidence.h asserts the size of the
+# instructions the verifier walks through, how large the programs are, how often the kernel's types are read, and how long the
+# programs run beside an empty one through which the same connections pass. Who makes them cheaper lowers the bounds. (bpf/evidence.h asserts the size of the
 # records.)
 
 load lib
@@ -52,6 +52,16 @@ is_current() {
 		[ "$(uname -m)" != x86_64 ] || [ "$jited" -le "$most_jited" ] ||
 			fail "$name: $jited bytes of machine code, $most_jited are the bound"
 	done <"$BATS_TEST_TMPDIR/sizes"
+}
+
+# They are some megabytes. libbpf gets those that were read already, and compares few of them, where it was linked in.
+@test "the kernel's types are read once, before it watches" {
+	local reads=$BATS_TEST_TMPDIR/reads
+	! sanitized || skip 'libbpf is not linked in'
+	[ -r /sys/kernel/btf/vmlinux ] || skip 'the kernel shows no BTF'
+	run strace -f -o "$reads" -e trace=openat "$TCPWHY" -d 0.1
+	assert_success
+	assert_equal "$(grep -c '"/sys/kernel/btf/vmlinux"' "$reads") times read" '1 times read'
 }
 
 @test "all programs together run at most 3.5 times as long as an empty one" {

@@ -66,7 +66,10 @@ static void relocate(enum packed what, const char *path, bool named)
 	object = bpf_object__open_mem(bytes, size, &opts);
 	must(object);
 	loads = true;
+	if (named)
+		kernel_btf_select(bpf_object__btf(object));
 	bpf_object__load(object);
+	kernel_btf_forget();
 	bpf_object__close(object);
 	free(bytes);
 }
