@@ -279,6 +279,7 @@ enum counter {
 	COUNT_RESETS_SENT,   /* as TcpOutRsts counts them */
 	COUNT_RESETS_RECEIVED, /* that met a connection */
 	COUNT_LOST,            /* records that found the ring buffer full */
+	COUNT_CALLS_MISSED,    /* system calls not seen, under --errors: by user space, capture.c */
 	COUNTER_MAX,
 };
 

@@ -39,7 +39,9 @@ struct capture_sink {
 
 struct capture_counts {
 	struct counts counts; /* summed over the CPUs since capture_open() */
-	__u64 missed;   /* events that the kernel did not give to a program: recursion_misses */
+	/* Events, but for system calls, that the kernel did not give to a program: recursion_misses
+	 */
+	__u64 missed;
 	__u64 rejected; /* records of an unknown type or size */
 };
 

@@ -79,7 +79,7 @@ static bool is_named(const struct names *names, const struct btf *kernel,
 
 struct selection {
 	const struct btf *kernel;
-	__u32 *number;	/* of each type among those that are taken, from 1; 0: it is not */
+	__u32 *number;  /* of each type among those that are taken, from 1; 0: it is not */
 	__u32 *waiting; /* taken, and what they are made of was not looked at */
 	__u32 waiting_n;
 };

@@ -172,6 +172,9 @@ void metrics_write(FILE *out, const struct metrics *m)
 	counter(out, "records_rejected", "Records of an unknown type or size.", m->rejected);
 	counter(out, "events_missed", "Events that the kernel did not report: not counted.",
 		m->missed);
+	counter(out, "system_calls_missed",
+		"System calls, of all processes, that the kernel did not report to --errors.",
+		m->other[COUNT_CALLS_MISSED]);
 	write_build(out);
 	fprintf(out, "# EOF\n");
 }

@@ -437,6 +437,11 @@ static void text_lost(FILE *out, const struct capture_counts *c)
 			"CPU; "
 			"they are not counted above\n",
 			c->missed);
+	if (c->counts.other[COUNT_CALLS_MISSED])
+		fprintf(out,
+			"%llu system calls not seen, of all processes: this kernel lets others run "
+			"while it shows us one; an EBADF among them is not counted above\n",
+			c->counts.other[COUNT_CALLS_MISSED]);
 	if (c->rejected)
 		fprintf(out, "%llu records of unknown type or size rejected\n", c->rejected);
 }

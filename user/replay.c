@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "cgroup.h"
 #include "clock.h"
 #include "escape.h"
@@ -96,13 +97,15 @@ static void count_unrecorded(const struct replay *r, const struct trace_counts *
 static int recorded_counts(const struct source *s, struct capture_counts *sum)
 {
 	const struct replay *r = s->replay;
+	static const enum counter unfiltered[] = { COUNT_DESTROYED, COUNT_LOST,
+						   COUNT_CALLS_MISSED };
 	const struct trace_counts *c = nearest(r, r->now);
 
 	memset(sum, 0, sizeof(*sum));
 	count_unrecorded(r, c, sum);
-	sum->counts.other[COUNT_DESTROYED] =
-		since(c->other[COUNT_DESTROYED], r->base.other[COUNT_DESTROYED]);
-	sum->counts.other[COUNT_LOST] = since(c->other[COUNT_LOST], r->base.other[COUNT_LOST]);
+	for (size_t i = 0; i < ARRAY_SIZE(unfiltered); i++)
+		sum->counts.other[unfiltered[i]] =
+			since(c->other[unfiltered[i]], r->base.other[unfiltered[i]]);
 	sum->missed = since(c->missed, r->base.missed);
 	sum->rejected =
 		since(c->rejected, r->base.rejected) + trace_unknown(r->reader) - r->unknown;

@@ -262,6 +262,7 @@ static void put_counts(struct json *j, const struct capture_counts *c, const str
 	json_number(j, "records_thinned", counts_thinned(&c->counts));
 	json_number(j, "records_rejected", c->rejected);
 	json_number(j, "events_missed", c->missed);
+	json_number(j, "system_calls_missed", c->counts.other[COUNT_CALLS_MISSED]);
 	json_open(j, "verdicts", '{');
 	for (int v = 0; v < VERDICT_COUNT; v++)
 		if (c->counts.verdict[v])

@@ -72,6 +72,7 @@ unknown 7301 late-data-time-wait $N" ask $URL '"verdict" in l and "side" in l an
 0 records_lost
 0 records_rejected
 0 segments_retransmitted
+0 system_calls_missed
 $((2 * N)) resets_received
 $((2 * N)) resets_sent" ask $URL '"verdict" not in l and name.endswith("_total") and "queue" not in l and f"{v} {name[7:-6]}"'
 	are "$("$TCPWHY" -V | sed 's/tcpwhy //') $(uname -r)" ask $URL 'name == "tcpwhy_build_info" and "{version} {kernel_release}".format(**l)'

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Of the kernel's types those are taken that CO-RE compares with the object's, whole, and no others. */
+/* Of the kernel's types those are taken that CO-RE compares with the object's, whole, and no
+ * others. */
 #include "expect.h"
 
 #include <stdbool.h>
@@ -19,9 +20,9 @@ enum {
 	INNER,
 	SOCK, /* has INNER, LIST, FAR_POINTER, bits, and UNNAMED */
 	UNNAMED,
-	COUNT,	/* of INT */
-	REASON, /* an enum */
-	PROTO,	/* with an INNER and a FAR */
+	COUNT,   /* of INT */
+	REASON,  /* an enum */
+	PROTO,   /* with an INNER and a FAR */
 	HANDLER, /* of PROTO */
 	FUNCTION,
 };

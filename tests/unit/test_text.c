@@ -939,6 +939,28 @@ static void summary_names_nobody_where_nobody_is_known(void **state)
 	tally_free(tally);
 }
 
+/* System calls are those of all processes: a headline that calls them lost would frighten for
+ * nothing. */
+static void summary_says_what_was_not_seen(void **state)
+{
+	struct capture_counts total = { .missed = 3 };
+	struct tally *tally = tally_new();
+	char text[4096];
+
+	(void)state;
+	total.counts.other[COUNT_LOST] = 2;
+	summary_of(text, sizeof(text), &total, tally);
+	expect_part(text, "5 records lost\n");
+	expect_part(text, "\n2 records lost: the ring buffer was full;");
+	expect_part(text, "\n3 events missed: ");
+	expect_no_part(text, "system calls not seen");
+	total.counts.other[COUNT_CALLS_MISSED] = 40;
+	summary_of(text, sizeof(text), &total, tally);
+	expect_part(text, "5 records lost\n");
+	expect_part(text, "\n40 system calls not seen, of all processes: ");
+	tally_free(tally);
+}
+
 /* Of three deaths two have a reason for advice; its values are those of the last. */
 static void summary_has_the_advice_and_the_remedy_for_the_rest(void **state)
 {
@@ -1291,6 +1313,7 @@ int main(void)
 		cmocka_unit_test(withheld_lines_have_the_columns_of_others),
 		cmocka_unit_test(withheld_lines_name_nobody_where_nobody_is_known),
 		cmocka_unit_test(summary_names_nobody_where_nobody_is_known),
+		cmocka_unit_test(summary_says_what_was_not_seen),
 		cmocka_unit_test(summary_has_the_advice_and_the_remedy_for_the_rest),
 		cmocka_unit_test(row_names_two_processes_and_sums_up_the_rest),
 		cmocka_unit_test(row_names_no_more_than_were_counted),

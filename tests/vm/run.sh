@@ -8,8 +8,8 @@
 # TESTS are the files to run there, or what tests/run.sh takes (e2e). With TEST_QUICK=1 these are tests/e2e/deaths.bats, and
 # each of its scenarios is played over one family instead of three, by turns: five to eight minutes a kernel. What is said under
 # each kernel is kept in $VM_CACHE/results, one log for each run, and the table beside them, in table.md: for each kernel and each
-# file of tests it takes the newest. So the table can be filled in several runs. Of another architecture, VM_ARCH, it is in a
-# directory named after it. Exit status 0 only if nothing failed in this run.
+# file of tests it takes the newest, or what tests/vm/kernels.md has. So the table can be filled in several runs. Of another
+# architecture, VM_ARCH, it is in a directory named after it. Exit status 0 only if nothing failed in this run.
 
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
@@ -77,7 +77,7 @@ done
 
 echo
 if [[ ${tests[*]} != *smoke.bats ]]; then # that has too few verdicts for a table
-	/usr/bin/python3 tests/vm/table.py "$results" | tee "$results/table.md"
+	/usr/bin/python3 tests/vm/table.py "$results" tests/vm/kernels.md | tee "$results/table.md"
 	echo
 fi
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -2,38 +2,36 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Kernels and verdicts, as tables in Markdown, out of what the tests said under each kernel.
 
-    table.py RESULTS
+    table.py RESULTS [TABLE]
 
-Holds a directory for each kernel, and in it the logs of tests/vm/run.sh, named so that the newest is the last. What the newest
-log says of a file of tests counts, whatever the others say of other files.
+RESULTS holds a directory for each kernel, and in it the logs of tests/vm/run.sh, named so that the newest is the last. What
+the newest log says of a file of tests counts, whatever the others say of other files. Of what is in none, TABLE, one that was
+made earlier, is repeated.
 
 A test of deaths.bats is named after a scenario of peers.py, and that knows which verdicts it must cause; other tests have the
 verdicts of which peers.py knows nothing in their names. A verdict is ok under a kernel if all tests that must cause it are.
 """
 
 import collections
+import importlib
 import json
 import pathlib
 import re
-import subprocess
 import sys
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-PEERS = TOP / "tests/e2e/peers.py"
 OK, FAILED, NOT_CAUSED, NO_START, NOT_RUN = "ok", "**failed**", "**not caused**", "**no start**", "–"
 WORST = [FAILED, NOT_CAUSED, NO_START, NOT_RUN, OK]
 REACH = {"inferred": "inferred", "out_of_reach": "out of reach", "not_known": "not known"}
 
 
-def peers(*args):
-    done = subprocess.run([sys.executable, PEERS, *args], stdout=subprocess.PIPE, text=True, check=True)
-    return [line.split("\t") for line in done.stdout.splitlines()]
-
-
 def scenarios():
     """{scenario: [verdict]}"""
-    return {name: list(dict.fromkeys(row[0] for row in peers("expect", name)))
-            for name, _ in peers("list") if name != "mixed"}
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, str(TOP / "tests/e2e"))
+    peers = importlib.import_module("peers")
+    return {name: list(dict.fromkeys(verdict for verdict, *_ in entry.expects))
+            for name, entry in peers.SCENARIOS.items() if name != "mixed"}
 
 
 class Test:
@@ -62,9 +60,44 @@ class File:
         return "; ".join(said)
 
 
+class Former:
+    """What an earlier table says of a kernel."""
+
+    def __init__(self):
+        self.name = ""
+        self.verdicts, self.rows, self.notes, self.reach = {}, {}, collections.defaultdict(list), []
+
+
+def cells(line):
+    return [cell.strip() for cell in line.strip("|\n").split("|")]
+
+
+def read_table(path):
+    """{release: Former}"""
+    found, columns, former = collections.defaultdict(Former), [], None
+    for line in path.read_text(encoding="utf-8").splitlines():
+        name = re.match(r"\| `([a-z-]+(?:\.bats)?)`", line)
+        note = re.match(r"- ([^:]+): `([^`]+)`: ", line)
+        if line.startswith("| verdict |"):
+            columns = cells(line)[1:]
+        elif line.startswith("## "):
+            former = found[line[3:]]
+        elif name and not former:
+            for column, cell in zip(columns, cells(line)[1:]):
+                found[column].verdicts[name[1]] = cell
+        elif name:
+            former.rows[name[1]] = cells(line)
+        elif note and former:
+            (former.reach if note[1] in REACH.values() else former.notes[note[2]]).append(line)
+        elif former and line and line[0] not in "|-":
+            former.name = line
+    return found
+
+
 class Kernel:
-    def __init__(self, directory):
-        self.release, self.name = directory.name, directory.name
+    def __init__(self, release, directory, former):
+        self.release, self.former = release, former
+        self.name = former.name or release
         self.starts, self.files, self.reach = True, {}, {}
         for log in sorted(directory.glob("*.tap")):
             self.read(log)
@@ -100,6 +133,8 @@ class Kernel:
     def verdict(self, name, causes):
         tests = [lambda test, start=f"{scenario}:": test.startswith(start) for scenario in causes.get(name, [])]
         result = self.results(tests or [lambda test: re.search(rf"(is|are) {name}(,|$)", test)])
+        if result == NOT_RUN and self.starts and name in self.former.verdicts:
+            return self.former.verdicts[name]
         weaker = REACH.get(self.reach.get(name, ("read",))[0])
         if not self.starts:
             return NO_START
@@ -117,30 +152,45 @@ def head(*cells):
     print("|---" * len(cells) + "|")
 
 
+def print_row(kernel, name):
+    file = kernel.files.get(name)
+    if not file:
+        row(*kernel.former.rows.get(name, [f"`{name}`", NOT_RUN, NOT_RUN, NOT_RUN, "", ""]))
+        return
+    skipped = sum(test.skipped is not None for test in file.tests)
+    failed = len(file.tests) - file.count(OK) - skipped
+    row(f"`{name}`", file.count(OK), failed, skipped, file.date, file.note())
+
+
+def print_notes(kernel, name):
+    file = kernel.files.get(name)
+    if not file:
+        print(*kernel.former.notes[name], sep="\n", end="\n" * bool(kernel.former.notes[name]))
+        return
+    reasons = collections.defaultdict(list)
+    for test in file.tests:
+        if test.skipped is not None:
+            reasons[test.skipped].append(test.name)
+        elif test.result != OK:
+            print(f"- {test.result}: `{name}`: {test.name}")
+    for reason, tests in reasons.items():
+        print(f"- skipped: `{name}`: {reason}: {'; '.join(tests)}")
+
+
 def print_kernel(kernel, known):
     print(f"## {kernel.release}\n\n{kernel.name}\n")
     head("file", "passed", "failed", "skipped", "date", "")
-    for name in known + sorted(kernel.files.keys() - set(known)):
-        file = kernel.files.get(name)
-        if not file:
-            row(f"`{name}`", NOT_RUN, NOT_RUN, NOT_RUN, "", "")
-            continue
-        skipped = sum(test.skipped is not None for test in file.tests)
-        failed = len(file.tests) - file.count(OK) - skipped
-        row(f"`{name}`", file.count(OK), failed, skipped, file.date, file.note())
+    names = known + sorted(kernel.files.keys() - set(known))
+    for name in names:
+        print_row(kernel, name)
     print()
-    for name, file in sorted(kernel.files.items()):
-        reasons = collections.defaultdict(list)
-        for test in file.tests:
-            if test.skipped is not None:
-                reasons[test.skipped].append(test.name)
-            elif test.result != OK:
-                print(f"- {test.result}: `{name}`: {test.name}")
-        for reason, tests in reasons.items():
-            print(f"- skipped: `{name}`: {reason}: {'; '.join(tests)}")
+    for name in names:
+        print_notes(kernel, name)
     for name, (reach, why) in sorted(kernel.reach.items()):
         if reach in REACH:
             print(f"- {REACH[reach]}: `{name}`: {why}")
+    for line in kernel.former.reach if not kernel.reach else []:
+        print(line)
     print()
 
 
@@ -150,9 +200,12 @@ def main():
     for name, verdicts in known.items():
         for verdict in verdicts:
             causes[verdict].append(name)
-    directories = [one for one in pathlib.Path(sys.argv[1]).iterdir() if one.is_dir()]
-    kernels = sorted(map(Kernel, directories), key=lambda one: ([int(part) for part in re.findall(r"\d+", one.release)], one.release))
-    verdicts = sorted({name for one in kernels for name in one.reach} | causes.keys())
+    results = pathlib.Path(sys.argv[1])
+    former = read_table(pathlib.Path(sys.argv[2])) if len(sys.argv) > 2 else collections.defaultdict(Former)
+    releases = {one.name for one in results.iterdir() if one.is_dir()} | former.keys()
+    kernels = [Kernel(release, results / release, former[release])
+               for release in sorted(releases, key=lambda one: ([int(part) for part in re.findall(r"\d+", one)], one))]
+    verdicts = sorted({name for one in kernels for name in one.reach.keys() | one.former.verdicts.keys()} | causes.keys())
 
     print("<!-- SPDX-License-Identifier: GPL-2.0-only -->")
     print("# Kernels and verdicts\n")
