@@ -205,7 +205,7 @@ sys.stdin.read()' "$1"
 @test "listeners for which there is no room are said" {
 	coproc MANY { listen_on_many 16385 3>&-; }
 	local answer
-	read -r -t $((20 * ${TEST_SLOWDOWN:-1})) answer <&"${MANY[0]}"
+	read -r -t $((60 * ${TEST_SLOWDOWN:-1})) answer <&"${MANY[0]}"
 	assert_equal "$answer" listening
 	start_tcpwhy -P 7100
 	wait_for 5 grep -q '^tcpwhy: more than 16384 sockets listen' "$ERR"

@@ -26,6 +26,7 @@ need() {
 # 10.77.1.0/24, between the second and the third 10.77.2.0/24; the left end has .1, the right one .2.
 make_hosts() {
 	local name i=0 left=
+	trace_tests_only
 	start_pulse # of the machine: time-outs of real servers are read off to hundredths of a second
 	HOSTS=()
 	for name; do
