@@ -114,6 +114,8 @@ void kernel_btf_give_back(struct btf *btf)
 void kernel_btf_select(const struct btf *object)
 {
 	btf__free(few_types);
+	if (!all_types)
+		all_types = btf__load_vmlinux_btf();
 	few_types = all_types ? core_types(all_types, object) : NULL;
 }
 
