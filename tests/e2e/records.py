@@ -16,12 +16,11 @@ Exit status: 0 they are, 1 they are not, 2 usage.
 """
 
 import collections
+import hashlib
 import json
 import pathlib
 import re
 import sys
-
-import jsonschema
 
 SCHEMA = pathlib.Path(__file__).resolve().parents[2] / "user" / "record.schema.json"
 
@@ -37,31 +36,57 @@ def unique(pairs):
     return dict(pairs)
 
 
-def reasons(error):
-    """oneOf fails five times; only the objects of this type say why."""
-    for cause in error.context:
-        if not (cause.path and cause.path[-1] == "type"):
-            yield f"{'/'.join(map(str, cause.path))}: {cause.message[:300]}"
+def validators():
+    """{type: of its objects}: the schema is oneOf these, and each has types that no other has."""
+    from jsonschema import Draft7Validator  # takes longer than all the rest, and is seldom needed: see check_schema()
+
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    found = {}
+
+    def definition(ref):
+        return schema["definitions"][ref.removeprefix("#/definitions/")]
+
+    for one in schema["oneOf"]:
+        kind = definition(one["$ref"])["properties"]["type"]
+        kind = definition(kind["$ref"]) if "$ref" in kind else kind
+        for name in kind.get("enum") or [kind["const"]]:
+            if name in found:
+                raise Wrong(f"the schema has two kinds of objects of type {name}")
+            found[name] = Draft7Validator({"definitions": schema["definitions"], **one})
+    return found
+
+
+def check_schema(path, data, said):
+    """Once for each content: it is noted beside the file which was found right."""
+    noted = pathlib.Path(f"{path}.checked")
+    digest = hashlib.sha256(SCHEMA.read_bytes() + data).hexdigest()
+    if noted.exists() and noted.read_text(encoding="ascii") == digest:
+        return
+    by_type = validators()
+    for number, one in enumerate(said, 1):
+        if not isinstance(one, dict) or one.get("type") not in by_type:
+            raise Wrong(f"line {number} is of no type that the schema has: {one}")
+        for error in by_type[one["type"]].iter_errors(one):
+            raise Wrong(f"line {number}: {'/'.join(map(str, error.path))}: {error.message[:300]}")
+    noted.write_text(digest, encoding="ascii")
 
 
 def read(path):
-    validator = jsonschema.Draft7Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
-    with open(path, "rb") as file:
-        lines = file.read().split(b"\n")
+    data = pathlib.Path(path).read_bytes()
+    lines = data.split(b"\n")
     if lines.pop() != b"":
         raise Wrong("the last line is torn")
     for number, line in enumerate(lines, 1):
         if len(line.decode("utf-8").splitlines()) != 1:
             raise Wrong(f"line {number} is one only for some: {line!r}")
-        said = json.loads(line, object_pairs_hook=unique)
-        for error in validator.iter_errors(said):
-            raise Wrong(f"line {number}: {error.message[:300]}: {'; '.join(reasons(error))}")
-        yield said
+    said = [json.loads(line, object_pairs_hook=unique) for line in lines]
+    check_schema(path, data, said)
+    return said
 
 
 def check_frame(said):
     types = [one["type"] for one in said]
-    if types[0] != "start" or types[-1] != "summary" or types.count("start") + types.count("summary") != 2:
+    if not types or types[0] != "start" or types[-1] != "summary" or types.count("start") + types.count("summary") != 2:
         raise Wrong(f"not from start to summary: {types}")
 
 
@@ -138,7 +163,7 @@ def main():
         print(__doc__.split("\n\n")[1], file=sys.stderr)
         return 2
     try:
-        said = list(read(sys.argv[2]))
+        said = read(sys.argv[2])
         if sys.argv[1] != "schema":
             check_frame(said)
             check_other_ends([one for one in said if one["type"] in ("death", "incident")])
