@@ -203,7 +203,7 @@ is_now() {
 	wait_for 30 grep -q '^tcpwhy: per second' "$ERR"
 	wait "$WATCHER"
 	WATCHER=
-	run awk '/^[0-9]/ { print $1 >= 0.2 * n && $1 < 0.2 * n + 30; n++ }' "$OUT"
+	run awk '/^[0-9]/ { print ($1 >= 0.2 * n && $1 < 0.2 * n + 30); n++ }' "$OUT"
 	assert_output "1
 1
 1"
