@@ -51,9 +51,10 @@ start_client() {
 	wait_sockets 1 proxy established "( dport = :$PORT )"
 }
 
-# lose_one_probe HOST : the next bare segment that comes from the proxy
+# lose_one_probe HOST : the next bare segment that comes from the proxy, when what was said is acknowledged (TCP_DELACK_MAX, 200 ms)
 lose_one_probe() {
 	local from="ip saddr 10.77.1.2 tcp sport $PORT"
+	sleep 0.3
 	[ "$1" = client ] || from="ip saddr 10.77.2.1 tcp dport $PORT"
 	rules "$1" "$from ip length < 60 limit rate 1/day burst 1 packets counter drop"
 }
