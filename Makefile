@@ -176,11 +176,11 @@ golden: setup-test ## record all scenarios anew into tests/data, and what must b
 	$(Q)$(MAKE) --no-print-directory tcpwhy
 	$(Q)tests/data/golden.sh
 
-test-vm: setup-vm ## the end-to-end tests under other kernels, in qemu (KERNEL=6.1 TESTS=tests/e2e/deaths.bats)
+test-vm: setup-test setup-vm ## the end-to-end tests under other kernels, in qemu (KERNEL=6.1 TESTS=tests/e2e/deaths.bats)
 	$(Q)$(MAKE) --no-print-directory tcpwhy $(BENCH_PROGRAMS)
 	$(Q)tests/vm/run.sh $(KERNEL)
 
-test-vm-quick: setup-vm ## the same of each scenario of deaths.bats over one family of addresses: five to eight minutes a kernel
+test-vm-quick: setup-test setup-vm ## the same of each scenario of deaths.bats over one family of addresses: five to eight minutes a kernel
 	$(Q)$(MAKE) --no-print-directory tcpwhy
 	$(Q)TEST_QUICK=1 tests/vm/run.sh $(KERNEL)
 
