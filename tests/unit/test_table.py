@@ -86,6 +86,13 @@ class Table(unittest.TestCase):
         self.add("6.1", "2", log("== deaths.bats", "1..1", "not ok 1 refused: one", date="2026-01-02"))
         self.assertEqual(self.cell("refused"), "**failed**")
 
+    def test_what_was_not_known_before_is_no_former_result(self):
+        self.add("6.1", "1", log("== deaths.bats", "1..1", "ok 1 refused: one").replace(CHECK, "#"))
+        self.keep()
+        self.assertEqual(self.cell("backlog-reset"), "–")
+        self.add("6.1", "2", log(date="2026-01-02"))
+        self.assertEqual(self.cell("backlog-reset"), "inferred")
+
     def test_a_kernel_where_it_does_not_start_has_nothing_from_before(self):
         self.add("6.1", "1", log("== deaths.bats", "1..1", "ok 1 refused: one"))
         self.keep()

@@ -133,7 +133,7 @@ class Kernel:
     def verdict(self, name, causes):
         tests = [lambda test, start=f"{scenario}:": test.startswith(start) for scenario in causes.get(name, [])]
         result = self.results(tests or [lambda test: re.search(rf"(is|are) {name}(,|$)", test)])
-        if result == NOT_RUN and self.starts and name in self.former.verdicts:
+        if result == NOT_RUN and self.starts and self.former.verdicts.get(name, NOT_RUN) != NOT_RUN:
             return self.former.verdicts[name]
         weaker = REACH.get(self.reach.get(name, ("read",))[0])
         if not self.starts:
