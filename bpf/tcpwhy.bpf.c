@@ -191,7 +191,7 @@ static __always_inline bool is_close(int new)
 
 static __always_inline bool is_death(int old, int new)
 {
-	return new == BPF_TCP_CLOSE &&old != BPF_TCP_LISTEN;
+	return old != BPF_TCP_LISTEN && new == BPF_TCP_CLOSE;
 }
 
 static __noinline int on_rare_change(struct tcp_sock *tp, int old, int new)

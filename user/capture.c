@@ -271,14 +271,14 @@ static uint64_t misses(const struct bpf_program *prog)
 static void add_misses(const struct capture *c, struct capture_counts *sum)
 {
 	struct bpf_program *prog;
-	uint64_t calls = misses(c->skel->progs.on_sys_enter) + misses(c->skel->progs.on_sys_exit);
 
-	sum->counts.other[COUNT_CALLS_MISSED] = calls;
 	sum->missed = 0;
 	bpf_object__for_each_program (prog, c->skel->obj) {
-		sum->missed += misses(prog);
+		if (prog == c->skel->progs.on_sys_enter || prog == c->skel->progs.on_sys_exit)
+			sum->counts.other[COUNT_CALLS_MISSED] += misses(prog);
+		else
+			sum->missed += misses(prog);
 	}
-	sum->missed -= calls;
 }
 
 /* 0 or -errno. */

@@ -228,8 +228,6 @@ static int set_tracepoints(struct capture *c)
 /* 0 or -errno. */
 static int open_object(struct capture *c)
 {
-	/* If it isn't told, libbpf 1.1 looks for types in modules too, for which it must be admin.
-	 */
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = c->kernel.btf_file);
 	struct bpf_object_skeleton *skeleton;
 	int err = take_tracepoints_over();

@@ -96,8 +96,8 @@ static bool read_constant(const struct constants *c, const struct bpf_insn *load
 
 	if (at < 0 || (uint64_t)at + size > c->size)
 		return false;
-	memcpy(&wide, c->values + at,
-	       size); /* BPF is of this machine's byte order: little-endian */
+	/* BPF is of this machine's byte order: little-endian */
+	memcpy(&wide, c->values + at, size);
 	*value = wide;
 	return wide <= UINT32_MAX;
 }

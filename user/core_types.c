@@ -24,12 +24,9 @@ struct names {
 static struct name name_of(const struct btf *btf, const struct btf_type *type)
 {
 	const char *text = btf__name_by_offset(btf, type->name_off);
-	const char *flavour = text ? strstr(text, "___") : NULL;
-	size_t len = text ? strlen(text) : 0;
+	const char *flavour = strstr(text, "___");
 
-	if (flavour)
-		len = flavour - text;
-	return (struct name){ text, len };
+	return (struct name){ text, flavour ? (size_t)(flavour - text) : strlen(text) };
 }
 
 static int compare(const void *left, const void *right)
@@ -91,26 +88,33 @@ static bool is_value(const struct btf_type *type)
 	       !btf_is_datasec(type) && !btf_is_decl_tag(type);
 }
 
-static void take(struct selection *s, __u32 id)
+static void take(struct selection *s, __u32 *id)
 {
-	if (!id || s->number[id] || !is_value(btf__type_by_id(s->kernel, id)))
+	if (!*id || s->number[*id] || !is_value(btf__type_by_id(s->kernel, *id)))
 		return;
-	s->number[id] = 1;
-	s->waiting[s->waiting_n++] = id;
+	s->number[*id] = 1;
+	s->waiting[s->waiting_n++] = *id;
 }
 
 /* Of those that a type refers to. What is behind a pointer is no part of it. */
-static void take_parts(struct selection *s, const struct btf_type *type)
+static void each_part(struct selection *s, struct btf_type *type,
+		      void (*visit)(struct selection *s, __u32 *id))
 {
 	if (btf_is_composite(type)) {
 		for (int i = 0; i < btf_vlen(type); i++)
-			take(s, btf_members(type)[i].type);
+			visit(s, &btf_members(type)[i].type);
 	} else if (btf_is_array(type)) {
-		take(s, btf_array(type)->type);
-		take(s, btf_array(type)->index_type);
+		visit(s, &btf_array(type)->type);
+		visit(s, &btf_array(type)->index_type);
 	} else if (btf_is_typedef(type) || btf_is_mod(type) || btf_is_type_tag(type)) {
-		take(s, type->type);
+		visit(s, &type->type);
 	}
+}
+
+/* libbpf lets types be changed, and says const. */
+static struct btf_type *type_at(const struct btf *btf, __u32 id)
+{
+	return (struct btf_type *)btf__type_by_id(btf, id);
 }
 
 static void select_types(struct selection *s, const struct names *names)
@@ -119,9 +123,9 @@ static void select_types(struct selection *s, const struct names *names)
 
 	for (__u32 id = 1; id < end; id++)
 		if (is_named(names, s->kernel, btf__type_by_id(s->kernel, id)))
-			take(s, id);
+			take(s, &id);
 	while (s->waiting_n)
-		take_parts(s, btf__type_by_id(s->kernel, s->waiting[--s->waiting_n]));
+		each_part(s, type_at(s->kernel, s->waiting[--s->waiting_n]), take);
 	for (__u32 id = 1; id < end; id++)
 		if (s->number[id])
 			s->number[id] = ++n;
@@ -130,22 +134,20 @@ static void select_types(struct selection *s, const struct names *names)
 /* ---- a copy of them ---------------------------------------------------------------------- */
 
 /* In the copy, which refers to others by the numbers that they had. */
-static void renumber(const struct selection *s, struct btf_type *type)
+static void renumber(struct selection *s, __u32 *id)
 {
-	if (btf_is_composite(type)) {
-		for (int i = 0; i < btf_vlen(type); i++)
-			btf_members(type)[i].type = s->number[btf_members(type)[i].type];
-	} else if (btf_is_array(type)) {
-		btf_array(type)->type = s->number[btf_array(type)->type];
-		btf_array(type)->index_type = s->number[btf_array(type)->index_type];
-	} else if (btf_is_ptr(type)) {
-		type->type = 0;
-	} else if (btf_is_typedef(type) || btf_is_mod(type) || btf_is_type_tag(type)) {
-		type->type = s->number[type->type];
-	}
+	*id = s->number[*id];
 }
 
-static int copy_types(const struct selection *s, struct btf *few)
+static void renumber_parts(struct selection *s, struct btf_type *type)
+{
+	if (btf_is_ptr(type))
+		type->type = 0;
+	else
+		each_part(s, type, renumber);
+}
+
+static int copy_types(struct selection *s, struct btf *few)
 {
 	__u32 end = btf__type_cnt(s->kernel);
 	int id = 0;
@@ -155,7 +157,7 @@ static int copy_types(const struct selection *s, struct btf *few)
 		if (s->number[i])
 			id = btf__add_type(few, s->kernel, btf__type_by_id(s->kernel, i));
 	for (__u32 i = 1; i < btf__type_cnt(few); i++)
-		renumber(s, (struct btf_type *)btf__type_by_id(few, i));
+		renumber_parts(s, type_at(few, i));
 	return id < 0 ? id : 0;
 }
 

@@ -3,7 +3,7 @@
  * Those of the kernel's types that CO-RE relocations of a BPF object look at.
  *
  * For each type of the object that libbpf relocates, it compares the names of all types of the
- * kernel, some 150,000. That is a third of the time until tcpwhy watches, and these few give the
+ * kernel, some 150,000. That was a quarter of the time until tcpwhy watches, and these few give the
  * same.
  */
 #ifndef TCPWHY_CORE_TYPES_H

@@ -22,8 +22,6 @@ const void *snapshot__elf_bytes(size_t *sz)
 /* 0 or -errno. */
 static int open_object(struct snapshot *skel, const struct kernel *k)
 {
-	/* If it isn't told, libbpf 1.1 looks for types in modules too, for which it must be admin.
-	 */
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = k->btf_file);
 	int err = -ENOMEM;
 

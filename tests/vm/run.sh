@@ -9,13 +9,14 @@
 # each of its scenarios is played over one family instead of three, by turns: five to eight minutes a kernel. What is said under
 # each kernel is kept in $VM_CACHE/results, one log for each run, and the table beside them, in table.md: for each kernel and each
 # file of tests it takes the newest, or what tests/vm/kernels.md has. So the table can be filled in several runs. Of another
-# architecture, VM_ARCH, it is in a directory named after it. Exit status 0 only if nothing failed in this run.
+# architecture, VM_ARCH, it is in a directory named after it, and made of that alone. Exit status 0 only if nothing failed in this run.
 
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
 
 cache=${VM_CACHE:-build/vm}
-[[ ${VM_ARCH:-amd64} == amd64 ]] || cache+=/$VM_ARCH
+former=(tests/vm/kernels.md)
+[[ ${VM_ARCH:-amd64} == amd64 ]] || cache+=/$VM_ARCH former=()
 results=$cache/results
 quick=${TEST_QUICK-}
 read -ra tests <<<"${TESTS:-${quick:+tests/e2e/deaths.bats}}"
@@ -77,7 +78,7 @@ done
 
 echo
 if [[ ${tests[*]} != *smoke.bats ]]; then # that has too few verdicts for a table
-	/usr/bin/python3 tests/vm/table.py "$results" tests/vm/kernels.md | tee "$results/table.md"
+	/usr/bin/python3 tests/vm/table.py "$results" "${former[@]}" | tee "$results/table.md"
 	echo
 fi
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -165,7 +165,8 @@ def print_row(kernel, name):
 def print_notes(kernel, name):
     file = kernel.files.get(name)
     if not file:
-        print(*kernel.former.notes[name], sep="\n", end="\n" * bool(kernel.former.notes[name]))
+        for line in kernel.former.notes[name]:
+            print(line)
         return
     reasons = collections.defaultdict(list)
     for test in file.tests:
@@ -189,8 +190,9 @@ def print_kernel(kernel, known):
     for name, (reach, why) in sorted(kernel.reach.items()):
         if reach in REACH:
             print(f"- {REACH[reach]}: `{name}`: {why}")
-    for line in kernel.former.reach if not kernel.reach else []:
-        print(line)
+    if not kernel.reach:
+        for line in kernel.former.reach:
+            print(line)
     print()
 
 
