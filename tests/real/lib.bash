@@ -211,6 +211,7 @@ start_nginx() {
 watch() {
 	counters before
 	start_tcpwhy -a --limit 0 -P $PORT "$@"
+	start_referee
 	WATCHED="$*"
 }
 
