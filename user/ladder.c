@@ -102,20 +102,24 @@ static const struct ladder_text ladders[] = {
 		"sends",
 		"who was the last to send, under --stack",
 		{
-			{ BIT(socket_storage) | BIT(socket_calls) | BIT(task_registers),
-			  "tracepoint sock_send_length", .programs = { "note_send" } },
-			{ BIT(socket_storage) | BIT(fexit_calls) | BIT(task_registers),
-			  "fexit of tcp_sendmsg()",
-			  "sendfile() and splice() are not seen, nor are sends on MPTCP sockets",
-			  .programs = { "note_sendmsg" } },
-			{ BIT(socket_storage) | BIT(fexit_calls),
-			  "fexit of tcp_sendmsg()",
-			  "no bpf_task_pt_regs(): callers that have no frame pointers are missing; "
+			{ BIT(socket_storage) | BIT(socket_calls), "tracepoint sock_send_length",
+			  .programs = { "note_send" } },
+			{ BIT(socket_storage) | BIT(fexit_calls), "fexit of tcp_sendmsg()",
 			  "sendfile() and splice() are not seen, nor are sends on MPTCP sockets",
 			  .programs = { "note_sendmsg" } },
 			{ 0, "none",
 			  "no socket storage, or neither sock_send_length nor fexit: --stack shows "
 			  "only in which call a connection ended" },
+		},
+	},
+	[LADDER_STACKS] = {
+		"stacks",
+		"who called, under --stack",
+		{
+			{ BIT(task_registers), "registers, and the top of the stack" },
+			{ 0, "frame pointers",
+			  "no bpf_task_pt_regs(): callers that have no frame pointers are "
+			  "missing, and who called the C library" },
 		},
 	},
 	[LADDER_SNAPSHOT] = {

@@ -36,6 +36,7 @@ enum ladder {
 	LADDER_OVERFLOWS,    /* SYNs and ACKs that a listener dropped */
 	LADDER_CALLS,        /* failed system calls, and who uses a socket */
 	LADDER_SENDS,        /* who was the last to send */
+	LADDER_STACKS,       /* who called, where a stack is taken */
 	LADDER_SNAPSHOT,     /* sockets that were there before us */
 	LADDER_HOLDERS,      /* who holds a socket that has died */
 	LADDER_MARKS,        /* which sockets are a process's */

@@ -93,12 +93,12 @@ unread-data	$N"
 	start_pair one 7100
 	start_top 80 24 -P 7100 0.2
 	unread
-	sees "^peer-aborted +0 +$N "
+	sees "^peer-aborted +0 +$N\b"
 	press /UNR
 	sees '^filter .*: UNR_$'
 	press Enter
 	sees 'filter: UNR$'
-	sees "^unread-data +0 +$N "
+	sees "^unread-data +0 +$N\b"
 	assert is_not_seen '^peer-aborted'
 	assert is_not_seen '^[0-9:.]{12}  peer-aborted'
 	press Down Down Enter
@@ -111,7 +111,7 @@ unread-data	$N"
 	sees '^LAST DEATHS'
 	press Escape
 	press Escape
-	sees "^peer-aborted +0 +$N "
+	sees "^peer-aborted +0 +$N\b"
 	press s s
 	sees 'sorted by name'
 	press p
