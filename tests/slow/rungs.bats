@@ -90,10 +90,10 @@ print(*(hook["what"] + ": " + hook["weaker"] for hook in json.load(sys.stdin)["h
 	[ -z "$weaker" ] || skip "$weaker"
 }
 
-# pass_without FEATURES N REGEX : so many tests of filters.bats and cgroup.bats have names like that, and pass
+# pass_without FEATURES N REGEX : so many tests of filters.bats, cgroup.bats and stack.bats have names like that, and pass
 pass_without() {
 	run env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin BATS_LIB_PATH="$BATS_LIB_PATH" TEST_SLOWDOWN="${TEST_SLOWDOWN:-1}" \
-		TEST_WITHOUT="$1" bats --tap -f "$3" "$TOP/tests/e2e/filters.bats" "$TOP/tests/e2e/cgroup.bats"
+		TEST_WITHOUT="$1" bats --tap -f "$3" "$TOP"/tests/e2e/{filters,cgroup,stack}.bats
 	assert_success
 	assert_equal "$(grep -cE '^ok [0-9]+ ' <<<"$output") passed: $output" "$2 passed: $output"
 }
@@ -104,6 +104,15 @@ pass_without() {
 	# connections that were there before are known when the process uses them
 	skip_if_weaker kernel-btf calls
 	pass_without kernel-btf 3 '^(--children sees .* there before|-p sees the connections whose|-p sees a worker)'
+}
+
+@test "without registers, frame pointers tell who called" {
+	hooks task-registers | grep -qx "frame pointers" || fail "there is no rung for it"
+	pass_without task-registers 1 '^the calls that closed'
+}
+
+@test "without socket storage there is no last send, and all else of --stack" {
+	pass_without socket-storage 3 '^(the calls that closed|without frame pointers too|nothing of it is loaded)'
 }
 
 @test "helpers that an older kernel does not have are not needed" {
