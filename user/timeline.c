@@ -52,16 +52,37 @@ static __u32 connected_ms(const struct facts *f)
 	return data_received(f) ? UNKNOWN_MS : f->received_ms;
 }
 
-static void add_data(struct steps *s)
+static void add_data_in(struct steps *s)
 {
 	const struct facts *f = &s->e->facts;
 
 	if (data_received(f))
 		add(s, STEP_DATA, WAY_IN, f->received_ms)->bytes = data_received(f);
+}
+
+static void add_data_out(struct steps *s)
+{
+	const struct facts *f = &s->e->facts;
+
 	/* later data hides when it was */
 	if (data_acked(f))
 		add(s, STEP_DATA, WAY_OUT, data_pending(f) ? UNKNOWN_MS : f->sent_ms)->bytes =
 			data_acked(f);
+}
+
+/* In the same tick it is, as a rule, the client's request that came first, and then the reply. */
+static void add_data(struct steps *s)
+{
+	const struct facts *f = &s->e->facts;
+	bool out_first = f->sent_ms > f->received_ms;
+
+	if (f->sent_ms == f->received_ms)
+		out_first = !(f->flags & FACT_PASSIVE);
+	if (out_first)
+		add_data_out(s);
+	add_data_in(s);
+	if (!out_first)
+		add_data_out(s);
 }
 
 static bool we_closed(const struct facts *f)

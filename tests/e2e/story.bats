@@ -99,7 +99,7 @@ assert_near() {
 	stop_tcpwhy
 	run $PYTHON "$TOP/tests/e2e/records.py" ask "$OUT" \
 		'o.get("verdict") == "keepalive-user-timeout" and [(s["step"], s.get("way"), s.get("bytes")) for s in o["timeline"]][:6]'
-	assert_output "[('connected', None, None), ('data', 'in', 5), ('data', 'out', 7), ('keepalive-probe', 'out', None), ('end', None, None), ('rst', 'out', None)]"
+	assert_output "[('connected', None, None), ('data', 'out', 7), ('data', 'in', 5), ('keepalive-probe', 'out', None), ('end', None, None), ('rst', 'out', None)]"
 	run $PYTHON "$TOP/tests/e2e/records.py" ask "$OUT" 'o.get("verdict") == "keepalive-user-timeout" and
 		[s["monotonic_ns"] - o["monotonic_ns"] for s in o["timeline"] if s["step"] in ("end", "rst")][:2]'
 	assert_output '[0, 0]'

@@ -169,14 +169,40 @@ static void keepalive_probes_are_inferred(void **state)
 	expect_story(
 		&e, NULL, 0,
 		"                        we connected; when is not known\n"
+		"     +0.000s -> data    the last of 45 bytes sent and acknowledged\n"
+		"     +0.004s <- data    the last of 98 bytes received\n"
+		"     +4.004s -> ACK     likely: the first of 2 keepalive probes without an "
+		"answer\n"
+		"    +10.004s            2 of 5 probes unanswered, time 4.00 s, interval 3.00 s, "
+		"TCP_USER_TIMEOUT 8.00 s, in ESTABLISHED\n"
+		"    +10.004s -> RST\n"
+		"    +10.004s            our process gets ETIMEDOUT (Connection timed out)\n");
+}
+
+static void in_one_tick_the_request_comes_before_the_reply(void **state)
+{
+	struct evidence e = idle_client();
+
+	(void)state;
+	e.facts.err = ERR_CONNRESET;
+	e.facts.flags |= FACT_SAW_TSTAMP;
+	e.facts.sent_ms = e.facts.received_ms;
+	expect_story(
+		&e, NULL, 0,
+		"                        we connected; when is not known\n"
+		"     +0.000s -> data    the last of 45 bytes sent and acknowledged\n"
+		"     +0.000s <- data    the last of 98 bytes received\n"
+		"    +10.000s <- RST     by a living socket, in ESTABLISHED\n"
+		"    +10.000s            our process gets ECONNRESET (Connection reset by peer)\n");
+	e.facts.flags |= FACT_PASSIVE;
+	e.facts.bytes_acked = 45; /* without a SYN */
+	expect_story(
+		&e, NULL, 0,
+		"                        the peer connected; when is not known\n"
 		"     +0.000s <- data    the last of 98 bytes received\n"
 		"     +0.000s -> data    the last of 45 bytes sent and acknowledged\n"
-		"     +4.000s -> ACK     likely: the first of 2 keepalive probes without an "
-		"answer\n"
-		"    +10.000s            2 of 5 probes unanswered, time 4.00 s, interval 3.00 s, "
-		"TCP_USER_TIMEOUT 8.00 s, in ESTABLISHED\n"
-		"    +10.000s -> RST\n"
-		"    +10.000s            our process gets ETIMEDOUT (Connection timed out)\n");
+		"    +10.000s <- RST     by a living socket, in ESTABLISHED\n"
+		"    +10.000s            our process gets ECONNRESET (Connection reset by peer)\n");
 }
 
 static void a_write_that_was_sent_again(void **state)
@@ -271,12 +297,12 @@ static void the_cause_is_named_with_its_process(void **state)
 	expect_story(
 		&client, &server, 0,
 		"                        we connected; when is not known\n"
-		"     +0.000s <- data    the last of 98 bytes received\n"
 		"     +0.000s -> data    the last of 45 bytes sent and acknowledged\n"
-		"    +10.000s            worker[812]: closed with 45 bytes unread, in "
+		"     +0.004s <- data    the last of 98 bytes received\n"
+		"    +10.004s            worker[812]: closed with 45 bytes unread, in "
 		"ESTABLISHED, killed by signal 9\n"
-		"    +10.000s <- RST     by a living socket, in ESTABLISHED\n"
-		"    +10.000s            our process gets ECONNRESET (Connection reset by peer)\n");
+		"    +10.004s <- RST     by a living socket, in ESTABLISHED\n"
+		"    +10.004s            our process gets ECONNRESET (Connection reset by peer)\n");
 }
 
 /* ---- any ---------------------------------------------------------------------------------- */
@@ -412,6 +438,7 @@ int main(void)
 		cmocka_unit_test(the_birth_is_known_where_nothing_hides_it),
 		cmocka_unit_test(a_connection_may_be_older_than_the_watch),
 		cmocka_unit_test(keepalive_probes_are_inferred),
+		cmocka_unit_test(in_one_tick_the_request_comes_before_the_reply),
 		cmocka_unit_test(a_write_that_was_sent_again),
 		cmocka_unit_test(a_connection_that_never_was),
 		cmocka_unit_test(both_ends_tell_one_story),
