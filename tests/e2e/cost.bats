@@ -28,8 +28,8 @@ look_at_listeners      6000   9800
 types_fit                10    100
 '
 
-# Older kernels, which lack something that tcpwhy uses, have other verifiers and compilers, which may walk twice as far and
-# write other code, and other programs.
+# Older kernels, which lack something that tcpwhy uses, have other verifiers and compilers, and other programs: that of 6.1 walks
+# 19,500 instructions of on_set_state where the newest walk 7,300, and writes a tenth more for some programs.
 is_current() {
 	! "$TCPWHY" check | tail -n 1 | grep -q weaker
 }
@@ -37,7 +37,7 @@ is_current() {
 @test "no program has grown beyond its bound" {
 	local name verified jited most_verified most_jited times=1
 	command -v bpftool >/dev/null || skip 'no bpftool here'
-	is_current || times=2
+	is_current || times=3
 	start_tcpwhy
 	"$TOP/tools/bench/bpfstats.py" "$WATCHER" >"$BATS_TEST_TMPDIR/sizes"
 	stop_tcpwhy
@@ -45,7 +45,7 @@ is_current() {
 	[ -s "$BATS_TEST_TMPDIR/sizes" ] || fail 'no programs'
 	while read -r name verified jited; do
 		if ! read -r _ most_verified most_jited < <(grep "^$name " <<<"$BOUNDS"); then
-			[ $times = 2 ] || fail "$name has no bound"
+			[ $times = 3 ] || fail "$name has no bound"
 			continue
 		fi
 		[ "$verified" = - ] || [ "$verified" -le $((times * most_verified)) ] ||
