@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* The connection, with data in it that nobody has read. */
+/* The connection, with data in it that nobody has read; its sender has come back from the call. */
 static inline int accept_with_data(const char *port)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(atoi(port)) };
@@ -23,6 +23,7 @@ static inline int accept_with_data(const char *port)
 	fflush(stdout);
 	fd = accept(listener, NULL, NULL);
 	recv(fd, &byte, 1, MSG_PEEK);
+	usleep(200000);
 	return fd;
 }
 
