@@ -101,11 +101,19 @@ need_registers() {
 	refute_line --regexp 'in the kernel'
 }
 
+# Some file systems, as overlayfs, tell another device than the kernel has for them. Then an executable is known only while it runs,
+# if that is in another mount namespace: address_space.c.
+device_is_told() {
+	[ "$(stat -c '%Hd:%Ld' "$1")" = "$(findmnt -no MAJ:MIN -T "$1" | tr -d ' ')" ]
+}
+
 @test "without frame pointers too, and by the time the process has exited; as JSON" {
 	need_registers
+	local lives=10
 	build server -g -fomit-frame-pointer
+	! device_is_told "$SERVER" || lives=
 	start_tcpwhy -P $PORT --stack -j
-	drop unread-data
+	drop unread-data $lives
 	run frames unread-data stack
 	assert_line "drop_client server.c:$(line_of 'here it is dropped')"
 	assert_line "serve server.c:$(line_of 'return drop_client')"
