@@ -103,6 +103,61 @@ static __always_inline bool cgroup_is_below(const struct cgroup *cgroup, __u64 i
 	return false;
 }
 
+/* To 6.10 a message socket of MPTCP does not count what its process has read; its queues tell what
+ * it has not. */
+struct sk_buff_head___ends {
+	struct sk_buff *next, *prev;
+	__u32 qlen;
+} __attribute__((preserve_access_index));
+
+struct sock___queue {
+	struct sk_buff_head___ends sk_receive_queue;
+} __attribute__((preserve_access_index));
+
+struct mptcp_sock___6_10 {
+	struct sk_buff_head___ends receive_queue;
+} __attribute__((preserve_access_index));
+
+struct mptcp_skb_cb___6_10 {
+	__u64 map_seq, end_seq;
+} __attribute__((preserve_access_index));
+
+/* What came is in the socket's own queue, and behind what has been taken over for reading:
+ * mptcp_inq_hint(). */
+static __always_inline __u32 unread_by_queues(const struct mptcp_sock *msk)
+{
+	const struct sk_buff *first = NULL, *last = NULL;
+	const struct mptcp_sock___6_10 *taken = (const void *)msk;
+	const struct sock___queue *own = (const void *)msk;
+	const struct mptcp_skb_cb___6_10 *begin, *end;
+
+	if (!bpf_core_field_exists(taken->receive_queue))
+		return 0;
+	if (BPF_CORE_READ(own, sk_receive_queue.qlen)) {
+		first = BPF_CORE_READ(own, sk_receive_queue.next);
+		last = BPF_CORE_READ(own, sk_receive_queue.prev);
+	}
+	if (BPF_CORE_READ(taken, receive_queue.qlen)) {
+		first = BPF_CORE_READ(taken, receive_queue.next);
+		if (!last)
+			last = BPF_CORE_READ(taken, receive_queue.prev);
+	}
+	if (!first)
+		return 0;
+	begin = (const void *)&first->cb[0]; /* MPTCP_SKB_CB() */
+	end = (const void *)&last->cb[0];
+	return BPF_CORE_READ(end, end_seq) - BPF_CORE_READ(begin, map_seq);
+}
+
+/* Bytes that a message socket of MPTCP has got, and its process has not read. */
+static __always_inline __u32 unread_of_message_sock(const struct mptcp_sock *msk)
+{
+	if (bpf_core_field_exists(msk->bytes_consumed) &&
+	    bpf_core_field_exists(msk->bytes_received))
+		return BPF_CORE_READ(msk, bytes_received) - BPF_CORE_READ(msk, bytes_consumed);
+	return unread_by_queues(msk);
+}
+
 /* To 6.9: what a SYN found in TIME_WAIT. */
 struct tcp_skb_cb___6_9 {
 	__u32 tcp_tw_isn;

@@ -207,10 +207,7 @@ static __always_inline void facts_of_message_sock(struct facts *f, const struct 
 	f->flags &= ~(FACT_LINGER_ZERO | FACT_ATTACHED);
 	f->flags |= FLAG_IF(linger & (BPF_CORE_READ(sk, sk_lingertime) == 0), FACT_LINGER_ZERO);
 	f->flags |= FLAG_IF(BPF_CORE_READ(sk, sk_socket), FACT_ATTACHED);
-	if (bpf_core_field_exists(msk->bytes_consumed) &&
-	    bpf_core_field_exists(msk->bytes_received))
-		f->unread +=
-			BPF_CORE_READ(msk, bytes_received) - BPF_CORE_READ(msk, bytes_consumed);
+	f->unread += unread_of_message_sock(msk);
 }
 
 /* The facts of a full socket that has just died, or is about to. */

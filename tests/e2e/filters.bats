@@ -549,8 +549,16 @@ use_both_and_abort() {
 	both drop
 }
 
-@test "-p sees of MPTCP what the process accepts from a shared listener, and not what another one does" {
+# Before Linux 6.3 the calls on MPTCP sockets are not seen, and so not who uses them.
+need_mptcp_calls() {
+	local weaker
 	need_mptcp
+	weaker=$("$TCPWHY" check --json ${TEST_WITHOUT:+--without "$TEST_WITHOUT"} | jq -r '.hooks[] | select(.name == "calls") | .weaker')
+	[[ $weaker != *"nor are calls on MPTCP sockets"* ]] || skip "$weaker"
+}
+
+@test "-p sees of MPTCP what the process accepts from a shared listener, and not what another one does" {
+	need_mptcp_calls
 	two_mptcp_servers
 	start_tcpwhy -p "$PAIR_two_PID"
 	accept_by two one
@@ -559,7 +567,7 @@ use_both_and_abort() {
 }
 
 @test "-p does not see MPTCP connections that come to be where the process's own ones were" {
-	need_mptcp
+	need_mptcp_calls
 	two_mptcp_servers
 	start_tcpwhy -p "$PAIR_two_PID"
 	for server in two one one one; do
@@ -571,7 +579,7 @@ use_both_and_abort() {
 }
 
 @test "-p sees of MPTCP the connections whose descriptors were passed to it" {
-	need_mptcp
+	need_mptcp_calls
 	two_mptcp_servers
 	start_tcpwhy -p "$PAIR_two_PID"
 	accept_by one
