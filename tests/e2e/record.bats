@@ -27,21 +27,33 @@ shown() {
 	"$TCPWHY" replay "$@" 2>/dev/null
 }
 
-# Two watches see the same event some microseconds apart, which may be two milliseconds, and look at the listeners at different times.
+# Two watches see the same event some microseconds apart, which may be two milliseconds or a tick, and look at the listeners at
+# different times.
 but_for_times() {
-	sed -E -e 's/^[^ ]+//' -e '/  accept-overflow  /s/[0-9]+ ms/N ms/g'
+	sed -E -e 's/^[^ ]+//' -e 's/[0-9]+ ms/N ms/g'
 }
 
-# apart FILE FILE : the lines of two files whose times differ by more than 5 ms, but for those of looks
+# apart FILE FILE : the lines of two files of which a time, or a duration, differs by more than 5 ms, but for those of looks
 apart() {
-	paste -d '\n' "$1" "$2" | awk '!/  accept-overflow  / {
-		split($1, t, /[:.]/)
-		ms = ((t[1] * 60 + t[2]) * 60 + t[3]) * 1000 + t[4]
-		if (NR % 2)
-			first = ms
-		else if (ms - first > 5 || first - ms > 5)
-			print first, ms, $0
-	}'
+	paste -d '\n' "$1" "$2" | awk '
+		function times(line, ms,  n, t) {
+			split(line, t, /[:. ]/)
+			ms[n = 1] = ((t[1] * 60 + t[2]) * 60 + t[3]) * 1000 + t[4]
+			while (match(line, /[0-9]+ ms/)) {
+				ms[++n] = substr(line, RSTART, RLENGTH - 3)
+				line = substr(line, RSTART + RLENGTH)
+			}
+			return n
+		}
+		/  accept-overflow  / { next }
+		NR % 2 { n = times($0, first); line = $0; next }
+		{
+			far = times($0, second) != n
+			for (i = 1; i <= n; i++)
+				far += first[i] - second[i] > 5 || second[i] - first[i] > 5
+			if (far)
+				print line "\n" $0
+		}'
 }
 
 recorded() {
