@@ -33,6 +33,11 @@ trace_tests_only() {
 	set +T
 }
 
+# Of files that have none of their own.
+setup() {
+	trace_tests_only
+}
+
 # ---- namespaces ----------------------------------------------------------------------------------
 
 make_netns() {

@@ -6,6 +6,7 @@
 load lib
 
 setup() {
+	trace_tests_only
 	unset NO_COLOR
 	export TERM=xterm
 }
