@@ -297,11 +297,11 @@ $(addprefix $(BUILD)/user/,$(addsuffix .o,$(filter $(SMALL),$(basename $(notdir 
 $(BUILD)/%.linked.o: $(BUILD)/%.bpf.o
 	$(Q)$(BPFTOOL) gen object $@ $<
 
-$(BUILD)/%.gz: $(BUILD)/%.linked.o
-	$(call say,GZIP,$@)
-	$(Q)gzip -9nc $< > $@
+$(BUILD)/typed.packed: $(BUILD)/typed.linked.o build/pack
+	$(call say,PACK,$@)
+	$(Q)build/pack $< > $@
 
-# What differs from typed.gz is all that the other objects have in the binary.
+# What differs from that is all that the other objects have in the binary.
 $(BUILD)/%.packed: $(BUILD)/%.linked.o $(BUILD)/typed.linked.o build/pack
 	$(call say,PACK,$@)
 	$(Q)build/pack $< $(BUILD)/typed.linked.o > $@
@@ -339,7 +339,7 @@ $(SKELETON): $(BUILD)/typed.skel.h $(BUILD)/probes.skel.h
 $(patsubst %.c,$(BUILD)/%.o,$(shell grep -l TCPWHY_VERSION user/*.c)): CHANGELOG.md
 
 $(BUILD)/user/packed.o: USER_CFLAGS += -DPACKED_IN='"$(BUILD)"'
-$(BUILD)/user/packed.o: $(addprefix $(BUILD)/,typed.gz probes.packed snapshot.packed pages.packed)
+$(BUILD)/user/packed.o: $(addprefix $(BUILD)/,typed.packed probes.packed snapshot.packed pages.packed)
 
 # What terminals like xterm understand, for where there is no terminfo: ncurses takes it in this form.
 $(BUILD)/xterm_terminfo.h:
@@ -377,7 +377,7 @@ $(BUILD)/fuzz/user/%.o: user/%.c | $(SKELETON) $(BUILD)/snapshot.skel.h
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) $(USER_CFLAGS) -Wno-missing-field-initializers -MD -MP -c -o $@ $<
 
 $(BUILD)/fuzz/user/packed.o: USER_CFLAGS += -DPACKED_IN='"$(BUILD)"'
-$(BUILD)/fuzz/user/packed.o: $(addprefix $(BUILD)/,typed.gz probes.packed snapshot.packed pages.packed)
+$(BUILD)/fuzz/user/packed.o: $(addprefix $(BUILD)/,typed.packed probes.packed snapshot.packed pages.packed)
 
 $(BUILD)/fuzz/tcpwhy.a: $(patsubst %,$(BUILD)/fuzz/%,$(filter-out user/main.o,$(USER_SOURCES:.c=.o)))
 	$(Q)rm -f $@

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Compresses a file as what differs from another one: LZMA2 that begins with the other one in its
- * window. Behind it are the four bytes of the size, least significant first, as gzip has them.
+ * Compresses a file, as what differs from another one if there is one: LZMA2 that begins with the
+ * other one in its window. Behind it are the four bytes of the size, least significant first.
  * user/packed.c unpacks it.
  *
  *     pack FILE [OTHER] > PACKED

@@ -2,9 +2,12 @@
 #include "join_read.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <json-c/json.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -73,19 +76,35 @@ static uint32_t u32_of(struct json_object *o, const char *name)
 	return number_of(o, name, UINT32_MAX, &number) ? 0 : number;
 }
 
+/* Each 0 of the form stands for a digit, all else for itself. */
+static bool has_form(const char *text, const char *form)
+{
+	for (; *form; text++, form++)
+		if (*form == '0' ? !isdigit((unsigned char)*text) : *text != *form)
+			return false;
+	return !*text;
+}
+
 /* RFC 3339 as tcpwhy writes it: in UTC, with nanoseconds. */
 static int time_of(struct json_object *o, __u64 *wall)
 {
-	const char *text = string_of(o, "time"), *rest;
-	struct tm tm = {};
-	char *end;
+	const char *text = string_of(o, "time");
+	struct tm tm = {}, given;
+	unsigned long long ns;
 
-	rest = text ? strptime(text, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
-	if (!rest || rest[0] != '.' || strspn(rest + 1, "0123456789") != 9 ||
-	    strcmp(rest + 10, "Z") || tm.tm_year < 70 || tm.tm_year >= 300)
+	/* strptime() would be 13 KB */
+	if (!text || !has_form(text, "0000-00-00T00:00:00.000000000Z") ||
+	    sscanf(text, "%d-%d-%dT%d:%d:%d.%llu", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
+		   &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &ns) != 7)
 		return -1;
-	*wall = timegm(&tm) * 1000000000ULL + strtoull(rest + 1, &end, 10);
-	return 0;
+	tm.tm_year -= 1900;
+	tm.tm_mon--;
+	given = tm;
+	*wall = timegm(&tm) * 1000000000ULL + ns;
+	/* what is not on the calendar has become another day */
+	if (memcmp(&tm, &given, offsetof(struct tm, tm_wday)))
+		return -1;
+	return tm.tm_year >= 70 && tm.tm_year < 300 ? 0 : -1;
 }
 
 static int address_of(struct json_object *o, const char *name, uint8_t address[16], int *family)

@@ -5,20 +5,18 @@
 #include <stdlib.h>
 
 #include <lzma.h>
-#include <zlib.h>
 
 /*
- * The size comes last: four bytes, least significant first, as RFC 1952 has its ISIZE. Hidden: else
+ * The size comes last: four bytes, least significant first. Hidden: else
  * arm64 takes the addresses from its GOT, where the linker has one of a section only.
  */
-#define SIZE_BYTES 4
-#define HIDDEN     __attribute__((visibility("hidden")))
+#define HIDDEN __attribute__((visibility("hidden")))
 #define EMBED(name, file)                                                                          \
 	__asm__(".pushsection .rodata\n" #name ": .incbin \"" PACKED_IN "/" file "\"\n.set " #name \
 		"_size, . - 4\n.popsection\n");                                                    \
 	extern const unsigned char name[] HIDDEN, name##_size[] HIDDEN
 
-EMBED(typed, "typed.gz");
+EMBED(typed, "typed.packed");
 EMBED(probes, "probes.packed");
 EMBED(snapshot, "snapshot.packed");
 EMBED(pages, "pages.packed");
@@ -32,30 +30,11 @@ static const struct {
 	[PACKED_PAGES] = { pages, pages_size },
 };
 
-#define GZIP_FORMAT 16 /* added to the bits of the window: inflateInit2() */
-
 static uint32_t unpacked_size(enum packed what)
 {
 	const unsigned char *size = files[what].size;
 
 	return size[0] | size[1] << 8 | size[2] << 16 | (uint32_t)size[3] << 24;
-}
-
-static int inflate_to(unsigned char *to, size_t size, enum packed what)
-{
-	z_stream stream = {
-		.next_in = (unsigned char *)files[what].begin,
-		.avail_in = files[what].size + SIZE_BYTES - files[what].begin,
-		.next_out = to,
-		.avail_out = size,
-	};
-	int err = inflateInit2(&stream, MAX_WBITS + GZIP_FORMAT);
-
-	if (err != Z_OK)
-		return -1;
-	err = inflate(&stream, Z_FINISH);
-	inflateEnd(&stream);
-	return err == Z_STREAM_END ? 0 : -1;
 }
 
 /* tools/pack.c */
@@ -83,7 +62,7 @@ static int decode_difference_to(unsigned char *to, size_t size, enum packed what
 	unsigned char *other = malloc(other_size);
 	int err = -1;
 
-	if (other && !inflate_to(other, other_size, PACKED_TYPED))
+	if (other && !decode_to(other, other_size, PACKED_TYPED, NULL, 0))
 		err = decode_to(to, size, what, other, other_size);
 	free(other);
 	return err;
@@ -93,7 +72,6 @@ static int unpack_to(unsigned char *to, size_t size, enum packed what)
 {
 	switch (what) {
 	case PACKED_TYPED:
-		return inflate_to(to, size, what);
 	case PACKED_PAGES:
 		return decode_to(to, size, what, NULL, 0);
 	default:

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What is in the binary compressed, since it is large: the BPF objects and the pages of docs/. The
- * Makefile makes each file of $(PACKED_IN). What a watch begins with is as gzip makes it, which is
- * unpacked soonest. Of the other objects there is what differs from that; they and the pages are as
- * tools/pack.c makes them.
+ * Makefile makes each file of $(PACKED_IN), by tools/pack.c. Of the objects that a watch does not
+ * begin with there is what differs from that one.
  */
 #ifndef TCPWHY_PACKED_H
 #define TCPWHY_PACKED_H

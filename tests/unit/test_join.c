@@ -119,6 +119,48 @@ static void bad_lines_are_counted_and_the_first_is_named(void **state)
 	}
 }
 
+static void times_that_are_not_on_the_calendar_are_refused(void **state)
+{
+	static const struct {
+		const char *time;
+		__u64 wall; /* 0: refused */
+	} cases[] = {
+		{ "1970-01-01T00:00:00.000000001Z", 1 },
+		{ "2024-02-29T23:59:59.999999999Z", 1709251199999999999 },
+		{ "2026-02-29T00:00:00.000000000Z", 0 },
+		{ "2026-00-10T00:00:00.000000000Z", 0 },
+		{ "2026-13-10T00:00:00.000000000Z", 0 },
+		{ "2026-11-00T00:00:00.000000000Z", 0 },
+		{ "2026-11-21T24:00:00.000000000Z", 0 },
+		{ "2026-11-21T00:60:00.000000000Z", 0 },
+		{ "2026-11-21T00:00:60.000000000Z", 0 },
+		{ "1969-12-31T23:59:59.000000000Z", 0 },
+		{ "2200-01-01T00:00:00.000000000Z", 0 },
+		{ "2026-11-21T00:00:00.000000000", 0 },
+		{ "2026-11-21T00:00:00.000000000ZZ", 0 },
+		{ "2026-11-21T00:00:00.00000000Z", 0 },
+		{ "2026-11-21 00:00:00.000000000Z", 0 },
+		{ "+026-11-21T00:00:00.000000000Z", 0 },
+		{ "", 0 },
+	};
+	char text[1024], *at;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		static const char record[] = RECORD "}", key[] = "\"time\":\"";
+		struct join join;
+		__u64 wall;
+
+		at = strstr(record, key) + sizeof(key) - 1;
+		join = read_text(text, snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - record),
+						record, cases[i].time, strchr(at, '"')));
+		wall = join.record_count ? join.records[0].e.time_ns : 0;
+		if (wall != cases[i].wall || join.record_count != !!cases[i].wall)
+			fail_msg("%s: %llu, expected %llu", cases[i].time, wall, cases[i].wall);
+		join_free(&join);
+	}
+}
+
 static uint32_t seed;
 
 static uint32_t chance(void)
@@ -454,6 +496,7 @@ int main(void)
 		cmocka_unit_test(a_record_is_read_whole),
 		cmocka_unit_test(hosts_are_those_of_the_last_start_or_of_the_record),
 		cmocka_unit_test(bad_lines_are_counted_and_the_first_is_named),
+		cmocka_unit_test(times_that_are_not_on_the_calendar_are_refused),
 		cmocka_unit_test(spoilt_records_harm_nobody),
 		cmocka_unit_test(both_ends_are_joined),
 		cmocka_unit_test(what_was_joined_stays),

@@ -32,6 +32,28 @@ UNUSED(__gcc_personality_v0)
 /* ncurses: soft labels, which nobody asked for. */
 UNUSED(wattrset)
 
+/* ncurses: does the terminal take RGB for colours? The names of all capabilities are 22 KB. */
+int tigetflag(const char *name);
+int tigetflag(const char *name)
+{
+	(void)name;
+	return -1;
+}
+
+int tigetnum(const char *name);
+int tigetnum(const char *name)
+{
+	(void)name;
+	return -2;
+}
+
+char *tigetstr(const char *name);
+char *tigetstr(const char *name)
+{
+	(void)name;
+	return (char *)-1;
+}
+
 /* libbpf: the kernel's configuration, for BPF programs with variables in .kconfig. */
 UNUSED(gzopen64)
 UNUSED(gzopen)
