@@ -15,12 +15,13 @@ teardown() {
 }
 
 on_tmux() {
-	tmux -S "$BATS_TEST_TMPDIR/tmux" -f /dev/null "$@"
+	tmux -S "$BATS_TEST_TMPDIR/tmux${TERMINALS-}" -f /dev/null "$@"
 }
 
 # start_top COLUMNS ROWS ARGS... : a shell on a terminal runs it, and says what became of it
 start_top() {
 	ERR=$BATS_TEST_TMPDIR/err
+	TERMINALS=$((${TERMINALS-0} + 1)) # a server that is told to end may still answer
 	cat >"$BATS_TEST_TMPDIR/run" <<-END
 		trap : INT # Ctrl-C is not for it
 		stty -a >'$BATS_TEST_TMPDIR/before'
