@@ -31,7 +31,9 @@
 	FEATURE(reset_reason, "reset-reason", "tcp_send_reset says why, 6.10")                     \
 	FEATURE(drop_socket, "drop-socket", "kfree_skb says at which socket, 6.11")                \
 	FEATURE(overflow_reason, "overflow-reason", "drop reason TCP_LISTEN_OVERFLOW, 6.16")       \
-	FEATURE(retransmit_error, "retransmit-error", "tcp_retransmit_skb of what failed, 6.17")
+	FEATURE(retransmit_error, "retransmit-error", "tcp_retransmit_skb of what failed, 6.17")   \
+	FEATURE(preemptible_hooks, "preemptible-hooks",                                            \
+		"tracepoints leave preemption on, bpf_preempt_disable() turns it off, 7.0")
 
 enum feature {
 #define FEATURE(id, name, meaning) FEATURE_##id,

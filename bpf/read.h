@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How the hooks are attached, and how they read what they are given.
+ * How the programs read what they are given.
  *
  * The programs are compiled twice. Where the kernel has BTF of its own, the verifier knows what the
  * arguments of a tracepoint point to, and lets the fields be read directly. Where it has none
@@ -15,11 +15,9 @@
  * tracepoint, and what such a one leads to. Of any other pointer: BPF_CORE_READ().
  */
 #ifdef PROBES_ONLY
-#define TRACEPOINT(name)              SEC("raw_tp/" name)
 #define READ(pointer, field)          BPF_CORE_READ(pointer, field)
 #define READ_BITFIELD(pointer, field) BPF_CORE_READ_BITFIELD_PROBED(pointer, field)
 #else
-#define TRACEPOINT(name)              SEC("tp_btf/" name)
 #define READ(pointer, field)          ((pointer)->field)
 #define READ_BITFIELD(pointer, field) BPF_CORE_READ_BITFIELD(pointer, field)
 #endif

@@ -20,6 +20,7 @@
 #include "filter.h"
 #include "fin.h"
 #include "fits.h"
+#include "hook.h"
 #include "iterators.h"
 #include "listeners.h"
 #include "owner.h"
@@ -220,7 +221,7 @@ static __noinline int on_rare_change(struct tcp_sock *tp, int old, int new)
 }
 
 TRACEPOINT("inet_sock_set_state")
-int BPF_PROG(on_set_state, struct sock *sk, int old, int new)
+int HOOK(on_set_state, struct sock *sk, int old, int new)
 {
 	struct tcp_sock *tp;
 
@@ -374,7 +375,7 @@ static __always_inline bool is_embryonic(unsigned long long *ctx, const struct s
  * full sockets come here, and there is no third argument, the reason.
  */
 TRACEPOINT("tcp_send_reset")
-int BPF_PROG(on_send_reset, struct sock *sk, struct sk_buff *skb)
+int HOOK(on_send_reset, struct sock *sk, struct sk_buff *skb)
 {
 	struct tcp_sock *tp;
 
@@ -454,7 +455,7 @@ int BPF_KPROBE(probe_send_reset_v6, struct sock *sk, struct sk_buff *skb)
 }
 
 TRACEPOINT("tcp_receive_reset")
-int BPF_PROG(on_receive_reset, struct sock *sk)
+int HOOK(on_receive_reset, struct sock *sk)
 {
 	if (passing_sock(sk))
 		count(COUNT_RESETS_RECEIVED, 1);
@@ -472,7 +473,7 @@ static __always_inline bool was_not_sent(unsigned long long *ctx)
 }
 
 TRACEPOINT("tcp_retransmit_skb")
-int BPF_PROG(on_retransmit_skb, struct sock *sk, struct sk_buff *skb)
+int HOOK(on_retransmit_skb, struct sock *sk, struct sk_buff *skb)
 {
 	struct tcp_skb_cb *cb = (struct tcp_skb_cb *)&skb->cb[0]; /* TCP_SKB_CB() */
 
@@ -482,7 +483,7 @@ int BPF_PROG(on_retransmit_skb, struct sock *sk, struct sk_buff *skb)
 }
 
 TRACEPOINT("tcp_retransmit_synack")
-int BPF_PROG(on_retransmit_synack, struct sock *listener, struct request_sock *req)
+int HOOK(on_retransmit_synack, struct sock *listener, struct request_sock *req)
 {
 	const struct sock *handshake = (const struct sock *)req;
 	struct tuple tuple = {};
@@ -567,7 +568,7 @@ static __always_inline void on_drop(const struct sk_buff *skb, int reason, const
 }
 
 TRACEPOINT("kfree_skb")
-int BPF_PROG(on_kfree_skb, struct sk_buff *skb, void *location, int reason, struct sock *listener)
+int HOOK(on_kfree_skb, struct sk_buff *skb, void *location, int reason, struct sock *listener)
 {
 	if (listener && sock_kind(listener) == SOCKET_LISTEN)
 		on_drop(skb, reason, listener);
@@ -628,7 +629,7 @@ int BPF_KPROBE(probe_syn_recv_v6, struct sock *sk, struct sk_buff *skb, struct r
 /* ---- what the application does; only under -p and --errors ----------------------------------- */
 
 TRACEPOINT("sock_send_length")
-int BPF_PROG(on_send_length, struct sock *sk, int ret)
+int HOOK(on_send_length, struct sock *sk, int ret)
 {
 	on_use(sk);
 	on_call(ctx, sk, ret, FACT_SENDING);
@@ -636,7 +637,7 @@ int BPF_PROG(on_send_length, struct sock *sk, int ret)
 }
 
 TRACEPOINT("sock_recv_length")
-int BPF_PROG(on_recv_length, struct sock *sk, int ret)
+int HOOK(on_recv_length, struct sock *sk, int ret)
 {
 	on_use(sk);
 	on_call(ctx, sk, ret, 0);
@@ -679,7 +680,7 @@ int BPF_PROG(on_recvmsg, struct sock *sk)
 /* ---- only under --stack ---------------------------------------------------------------------- */
 
 TRACEPOINT("sock_send_length")
-int BPF_PROG(note_send, struct sock *sk, int ret)
+int HOOK(note_send, struct sock *sk, int ret)
 {
 	if (ret > 0)
 		remember_send(ctx, sk);
@@ -698,7 +699,7 @@ int BPF_PROG(note_sendmsg, struct sock *sk, void *msg, unsigned long size, int r
 /* ---- only under --errors --------------------------------------------------------------------- */
 
 TRACEPOINT("tcp_probe")
-int BPF_PROG(on_probe, struct sock *sk, struct sk_buff *skb)
+int HOOK(on_probe, struct sock *sk, struct sk_buff *skb)
 {
 	struct tcp_sock *tp = passing_sock(sk);
 
@@ -708,7 +709,7 @@ int BPF_PROG(on_probe, struct sock *sk, struct sk_buff *skb)
 }
 
 TRACEPOINT("sys_enter")
-int BPF_PROG(on_sys_enter, struct pt_regs *regs, long nr)
+int HOOK(on_sys_enter, struct pt_regs *regs, long nr)
 {
 	if (nr == SYSCALL_CLOSE && current_is_watched())
 		on_close_fd(SYSCALL_ARG1(regs));
@@ -716,7 +717,7 @@ int BPF_PROG(on_sys_enter, struct pt_regs *regs, long nr)
 }
 
 TRACEPOINT("sys_exit")
-int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
+int HOOK(on_sys_exit, struct pt_regs *regs, long ret)
 {
 	if (ret == -ERR_BADF && current_is_watched())
 		on_bad_fd(SYSCALL_ARG1(regs), SYSCALL_NR(regs));
@@ -726,7 +727,7 @@ int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 /* ---- the end of a socket --------------------------------------------------------------------- */
 
 TRACEPOINT("tcp_destroy_sock")
-int BPF_PROG(on_destroy_sock, struct sock *sk)
+int HOOK(on_destroy_sock, struct sock *sk)
 {
 	struct closer_record *record;
 	struct owner owner = {};
@@ -752,7 +753,7 @@ int BPF_PROG(on_destroy_sock, struct sock *sk)
 
 /* Only under --children. */
 TRACEPOINT("sched_process_fork")
-int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+int HOOK(on_fork, struct task_struct *parent, struct task_struct *child)
 {
 	if (READ(child, tgid) != READ(parent, tgid) && is_watched(READ(parent, tgid)))
 		watch_process(READ(child, tgid));
@@ -761,7 +762,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 
 /* sched_process_exit would be too early: a process's sockets are closed after it. */
 TRACEPOINT("sched_process_free")
-int BPF_PROG(on_process_free, struct task_struct *task)
+int HOOK(on_process_free, struct task_struct *task)
 {
 	__u32 tgid = READ(task, tgid);
 

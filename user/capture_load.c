@@ -174,6 +174,8 @@ static int put_constants_in(struct bpf_program *prog, struct bpf_prog_load_opts 
 	if (!insns)
 		return -ENOMEM;
 	memcpy(insns, bpf_program__insns(prog), n * sizeof(*insns));
+	if (!kernel_has(&c->kernel, FEATURE_preemptible_hooks))
+		constants_drop_calls(insns, n);
 	constants_fold(insns, n, &constants);
 	err = bpf_program__set_insns(prog, insns, n);
 	free(insns);

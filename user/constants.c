@@ -139,6 +139,14 @@ static void fold_line(struct bpf_insn *insns, size_t n, const struct sources *so
 	}
 }
 
+void constants_drop_calls(struct bpf_insn *insns, size_t n)
+{
+	for (size_t i = 0; i < n; i += is_wide(&insns[i]) ? 2 : 1)
+		if (insns[i].code == (BPF_JMP | BPF_CALL) &&
+		    insns[i].src_reg == BPF_PSEUDO_KFUNC_CALL)
+			insns[i] = nop;
+}
+
 void constants_fold(struct bpf_insn *insns, size_t n, const struct constants *c)
 {
 	struct sources *sources = find_sources(insns, n);

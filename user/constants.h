@@ -28,4 +28,7 @@ struct constants {
  */
 void constants_fold(struct bpf_insn *insns, size_t n, const struct constants *c);
 
+/* Likewise: takes all calls to functions of the kernel's (__ksym) out. Of helpers, none. */
+void constants_drop_calls(struct bpf_insn *insns, size_t n);
+
 #endif

@@ -268,6 +268,12 @@ static uint32_t features_of_btf(const struct btf *btf)
 			    FEATURE_overflow_reason);
 	found |= feature_if(tracepoint_args(btf, "tcp_retransmit_skb") > 2,
 			    FEATURE_retransmit_error);
+	/* the type of the guard in __DECLARE_TRACE() */
+	found |= feature_if(
+		btf__find_by_name_kind(btf, "class_srcu_fast_notrace_t", BTF_KIND_TYPEDEF) > 0 &&
+			find_function(btf, "bpf_preempt_disable") &&
+			find_function(btf, "bpf_local_irq_save"),
+		FEATURE_preemptible_hooks);
 	return found;
 }
 
@@ -414,7 +420,7 @@ static const uint32_t tried = BIT(fentry_resets) | BIT(kprobe_resets) | BIT(fent
 static const uint32_t by_kernel_btf = BIT(fentry_resets) | BIT(fentry_listeners) |
 				      BIT(fexit_calls) | BIT(task_pointer) | BIT(file_socket) |
 				      BIT(socket_storage) | BIT(task_registers) | BIT(loop) |
-				      BIT(cgroup_iterator);
+				      BIT(cgroup_iterator) | BIT(preemptible_hooks);
 
 static const uint32_t all_features = (UINT32_C(1) << FEATURE_COUNT) - 1;
 

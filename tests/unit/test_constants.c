@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Loads of settings become moves where it is certain what they load, and nowhere else. */
+/*
+ * Loads of settings become moves where it is certain what they load, and nowhere else. Calls to
+ * functions of the kernel's are dropped, and no others.
+ */
 #include "expect.h"
 
 #include "constants.h"
@@ -47,6 +50,14 @@ static const unsigned char values[24] = { 0x2a, 0, 0xff, 0xff, 0x78, 0x56, 0x34,
 #define CALL                                                                                       \
 	{                                                                                          \
 		.code = BPF_JMP | BPF_CALL, .imm = 1                                               \
+	}
+#define SUBPROGRAM(n)                                                                              \
+	{                                                                                          \
+		.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_CALL, .imm = (n)                 \
+	}
+#define KERNEL_CALL(n)                                                                             \
+	{                                                                                          \
+		.code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_KFUNC_CALL, .imm = (n)           \
 	}
 #define EXIT                                                                                       \
 	{                                                                                          \
@@ -157,10 +168,27 @@ static void loads_become_moves(void **state)
 	}
 }
 
+static void calls_to_the_kernel_are_dropped(void **state)
+{
+	/* the second half of a load of 64 bits is no call, whatever it looks like */
+	struct bpf_insn insns[] = { ADDRESS(1, MAP, 0), ADDRESS(2, MAP, 0), CALL, SUBPROGRAM(0),
+				    KERNEL_CALL(0),     KERNEL_CALL(1),     EXIT };
+	struct bpf_insn after[] = {
+		ADDRESS(1, MAP, 0), ADDRESS(2, MAP, 0), CALL, SUBPROGRAM(0), NOP, NOP, EXIT
+	};
+	static const struct bpf_insn call = KERNEL_CALL(0);
+
+	(void)state;
+	insns[3] = after[3] = call;
+	constants_drop_calls(insns, ARRAY_SIZE(insns));
+	assert_memory_equal(insns, after, sizeof(after));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(loads_become_moves),
+		cmocka_unit_test(calls_to_the_kernel_are_dropped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
