@@ -392,7 +392,7 @@ $(BUILD)/fuzz/fuzz_options: LDLIBS += -Wl,--wrap=argp_parse
 $(BUILD)/fuzz/fuzz_btf: LDLIBS := -Wl,--wrap=syscall -l:libbpf.a $(LDLIBS)
 $(BUILD)/fuzz/fuzz_process: LDLIBS := -l:libdw.a -l:libelf.a $(LDLIBS)
 
-$(BUILD)/bench/%: tools/bench/%.c tools/bench/loopback.c tools/bench/quiet.c
+$(BUILD)/bench/%: tools/bench/%.c tools/bench/loopback.c
 	$(call say,BENCH,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(USER_CFLAGS) -MD -MP -o $@ $(filter %.c,$^)

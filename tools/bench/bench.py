@@ -7,8 +7,8 @@
 shared  Everything that runs here is attached at once, and the same connections pass through all, so that noise cancels: BPF
         run time per connection, and its ratio to the empty program's.
 alone   The same of each alone beside the empty program: what is in the cache then, nobody else has put there.
-pairs   Each alone, by turns with nothing: CPU time of the traffic, throughput; CPU time and memory of the tool, time
-        until it is ready, records lost.
+pairs   Each alone, by turns with nothing, in the midst of the same connections: CPU time of these, throughput; CPU time and
+        memory of the tool, time until it is ready, records lost.
 hooks   Where the time goes: runs and run time per connection of each of tcpwhy's programs.
 storm   Connections die as fast as the machine can let them: throughput and CPU time with tcpwhy to those without.
 growth  tcpwhy where many connections are open already: time until it is ready, memory, BPF run time per connection.
@@ -35,6 +35,7 @@ import subprocess
 import sys
 
 import bpfstats
+from flow import take_turns
 from spread import Spread
 from subjects import EMPTY, TOP, DoesNotRun, all_subjects, start, tcpwhy, watching
 
@@ -43,6 +44,7 @@ CONNECTIONS = int(os.environ.get("BENCH_CONNECTIONS", 10000))   # in one run
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", 10))
 PAIRS = int(os.environ.get("BENCH_PAIRS", 15))
 STORM_PAIRS = int(os.environ.get("BENCH_STORM_PAIRS", 9))
+PAIR_SECONDS, STORM_SECONDS = 0.3, 1        # of each part of a turn
 OPEN = [int(n) for n in os.environ.get("BENCH_OPEN", "1000,10000,100000").split(",")]
 CHOSEN = os.environ.get("BENCH_SUBJECTS", "")
 STORMS = ["refused", "unread", "overflow"]
@@ -138,36 +140,20 @@ class Pairs:
 
     def __init__(self, subject):
         self.subject = subject
-        self.cpu, self.quiet, self.cpu_two, self.rate_two, self.quiet_two = ([] for _ in range(5))    # ratios to unwatched
-        self.user_us, self.resident_mb, self.ready_ms, self.lost = [], [], [], []
+        self.turns, self.turns_two = [], []     # with one process, with two
 
-    def play(self, watched_first):
-        watched = self._watched() if watched_first else None
-        bare = traffic(), traffic("-2")
-        watched = watched or self._watched()
-        self.cpu.append(watched[0]["own_us"] / bare[0]["own_us"])
-        self.cpu_two.append(watched[1]["own_us"] / bare[1]["own_us"])
-        self.rate_two.append(watched[1]["rate"] / bare[1]["rate"])
-        self.quiet.append(bare[0]["quiet_us"] / watched[0]["quiet_us"])
-        self.quiet_two.append(bare[1]["quiet_us"] / watched[1]["quiet_us"])
+    def play(self):
+        self.turns.append(take_turns(self.subject, PAIR_SECONDS, TRAFFIC))
+        self.turns_two.append(take_turns(self.subject, PAIR_SECONDS, TRAFFIC, "-2"))
 
     def columns(self):
-        return [*(Spread(ratios).show_confidence() for ratios in (self.cpu, self.quiet, self.cpu_two, self.rate_two, self.quiet_two)),
-                show(self.user_us), show(self.resident_mb, 1), show(self.ready_ms, 0),
-                str(sum(self.lost)) if self.subject else ""]
-
-    def _watched(self):
+        both = self.turns + self.turns_two
+        ratios = [Spread([getattr(turn, of) for turn in turns]).show_confidence()
+                  for turns in (self.turns, self.turns_two) for of in ("cpu", "rate")]
         if not self.subject:
-            return traffic(), traffic("-2")
-        with watching(self.subject) as (running,):
-            before = running.settled_cpu_seconds()
-            results = traffic(), traffic("-2")
-            spent = running.settled_cpu_seconds() - before
-            self.user_us.append(spent * 1e6 / sum(result["made"] for result in results))
-            self.resident_mb.append(running.resident_kb() / 1024)
-            self.ready_ms.append(running.ready_seconds * 1e3)
-        self.lost.append(running.lost())
-        return results
+            return ratios + [""] * 4
+        return ratios + [show([turn.own_us for turn in both]), show([turn.resident_kb / 1024 for turn in both], 1),
+                         show([turn.running.ready_seconds * 1e3 for turn in both], 0), str(sum(turn.running.lost() for turn in both))]
 
 
 def pairs(subjects):
@@ -176,7 +162,7 @@ def pairs(subjects):
     for number in range(PAIRS):
         note(f"pairs {number + 1}/{PAIRS}")
         for one in all_pairs.values():
-            one.play(number % 2)
+            one.play()
     return all_pairs
 
 
@@ -220,48 +206,20 @@ def hooks(arguments):
 # ---------------------------------------------------------------------------------------------------------------------
 # Storm: nothing but deaths
 
-def storm(name):
-    """For a second, on all CPUs."""
-    done = subprocess.run([f"{TOP}/build/bench/storm", "-t", "1", name], stdout=subprocess.PIPE, check=True)
-    return json.loads(done.stdout)
-
-
-class StormPairs:
-    """Of one storm and one way to watch it."""
-
-    def __init__(self, name, subject):
-        self.name, self.subject = name, subject
-        self.bare_rate, self.rate, self.quiet, self.cpu, self.own_cpu, self.resident_mb = ([] for _ in range(6))
-        self.lost = 0
-
-    def play(self, watched_first):
-        bare = None if watched_first else storm(self.name)
-        with watching(self.subject) as (running,):
-            before = running.cpu_seconds()
-            watched = storm(self.name)
-            self.own_cpu.append((running.settled_cpu_seconds() - before) / watched["seconds"])
-            self.resident_mb.append(running.resident_kb() / 1024)
-        self.lost += running.lost()
-        bare = bare or storm(self.name)
-        self.bare_rate.append(bare["rate"])
-        self.rate.append(watched["rate"] / bare["rate"])
-        self.quiet.append(bare["quiet_us"] / watched["quiet_us"])
-        self.cpu.append(watched["own_us"] / bare["own_us"])
-
-    def row(self):
-        return [self.name, self.subject.name, show(self.bare_rate, 0), Spread(self.rate).show_confidence(), Spread(self.quiet).show_confidence(),
-                Spread(self.cpu).show_confidence(), show(self.own_cpu), show(self.resident_mb, 1), str(self.lost)]
-
-
 def storms():
-    all_pairs = [StormPairs(name, subject) for name in STORMS for subject in (tcpwhy(), tcpwhy("1"))]
+    every = [(name, subject, []) for name in STORMS for subject in (tcpwhy(), tcpwhy("1"))]
     for number in range(STORM_PAIRS):
         note(f"storm {number + 1}/{STORM_PAIRS}")
-        for one in all_pairs:
-            one.play(number % 2)
-    head = ["storm", "watched by", "connections/s without", "throughput", "the same, quiet slices", "CPU time a connection",
-            "own CPUs", "resident MB", "lost"]
-    return markdown([head] + [one.row() for one in all_pairs])
+        for name, subject, turns in every:
+            turns.append(take_turns(subject, STORM_SECONDS, f"{TOP}/build/bench/storm", name))
+    table = [["storm", "watched by", "connections/s without", "throughput", "CPU time a connection", "own CPU, s/million", "resident MB",
+              "lost"]]
+    for name, subject, turns in every:
+        table.append([name, subject.name, show([turn.bare_rate for turn in turns], 0),
+                      *(Spread([getattr(turn, of) for turn in turns]).show_confidence() for of in ("rate", "cpu")),
+                      show([turn.own_us for turn in turns]), show([turn.resident_kb / 1024 for turn in turns], 1),
+                      str(sum(turn.running.lost() for turn in turns))])
+    return markdown(table)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -320,8 +278,8 @@ def machine():
 
 def main_table(names, shares, shares_alone, pairings):
     head = ["", "BPF ns/connection, all at once", "ratio to the empty program", "BPF ns/connection, alone",
-            "ratio to the empty program, alone", "CPU time of the traffic", "throughput, quiet slices",
-            "CPU time, two processes", "throughput, two processes", "the same, quiet slices", "own CPU, s/million", "resident MB", "ready ms", "lost"]
+            "ratio to the empty program, alone", "CPU time of the traffic", "throughput",
+            "CPU time, two processes", "throughput, two processes", "own CPU, s/million", "resident MB", "ready ms", "lost"]
     rows = [head]
     for name in ["nothing", *names]:
         row = [name] + [""] * (len(head) - 1)
@@ -330,7 +288,7 @@ def main_table(names, shares, shares_alone, pairings):
         if name in shares_alone:
             row[3:5] = shares_alone[name].columns()
         if name in pairings:
-            row[5:14] = pairings[name].columns()
+            row[5:13] = pairings[name].columns()
         rows.append(row)
     # columns that nobody measured are left out
     kept = [i for i in range(len(head)) if i == 0 or any(row[i] for row in rows[1:])]

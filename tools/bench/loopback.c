@@ -4,11 +4,13 @@
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -73,6 +75,22 @@ int accept_one(int listener)
 	if (fd < 0)
 		err(1, "accept");
 	return fd;
+}
+
+void *shared_memory(const char *path, size_t size)
+{
+	int fd = path ? open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600) : -1;
+	void *memory;
+
+	if (path && (fd < 0 || ftruncate(fd, size)))
+		err(1, "%s", path);
+	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | (path ? 0 : MAP_ANONYMOUS),
+		      fd, 0);
+	if (memory == MAP_FAILED)
+		err(1, "memory");
+	if (path)
+		close(fd);
+	return memory;
 }
 
 uint64_t number_of(const char *text)

@@ -4,6 +4,7 @@
 #ifndef BENCH_LOOPBACK_H
 #define BENCH_LOOPBACK_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* A network namespace of its own for this process, with lo up; it ends with the process, and all in
@@ -21,6 +22,11 @@ int connect_to(uint16_t port, uint64_t number);
 int begin_to_connect(uint16_t port, uint64_t number, int flags);
 
 int accept_one(int listener);
+
+/* Where the number of connections made so far stands, for who reads the file meanwhile: shared
+ * memory of so many bytes, at least eight, all of them 0. NULL: of no file, for this process and
+ * its children. */
+void *shared_memory(const char *path, size_t size);
 
 /* A whole number of the command line. */
 uint64_t number_of(const char *text);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Lets connections die as fast as it can, for a time or a number, on one process for each CPU:
+ * Lets connections die as fast as it can, for a time, a number, or until it is killed (-c: then
+ * their number so far stands in the first eight bytes of a file), on one process for each CPU:
  *
  *   refused   connects to a port where nothing listens
  *   unread    the server closes with unread data, so the client is reset
@@ -20,16 +21,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "loopback.h"
-#include "quiet.h"
 
 #define PORT    7000
 #define BACKLOG 1
@@ -41,11 +39,10 @@ struct storm {
 	void (*once)(int listener, uint16_t port, uint64_t number);
 };
 
-/* Shared by the processes. */
+/* Shared by the processes, and with -c by whoever reads the file. */
 struct progress {
 	_Atomic uint64_t made;
 	_Atomic bool over;
-	struct quiet quiet[]; /* by process */
 };
 
 static void refuse_one(int listener, uint16_t port, uint64_t number)
@@ -90,16 +87,6 @@ static const struct storm *storm_named(const char *name)
 	errx(2, "no storm '%s': there are refused, unread, overflow", name);
 }
 
-/* CPU time of the processes that have ended, µs. */
-static double cpu_of_children(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_CHILDREN, &usage);
-	return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6 + usage.ru_utime.tv_usec +
-	       usage.ru_stime.tv_usec;
-}
-
 static double seconds_now(void)
 {
 	struct timespec t;
@@ -113,11 +100,9 @@ static void run_one(const struct storm *storm, int job, struct progress *progres
 {
 	int listener = storm->listens ? listen_at(PORT + job, BACKLOG) : -1;
 
-	quiet_begin(&progress->quiet[job]);
 	for (uint64_t i = 0; !progress->over && (!most || i < most); i++) {
 		storm->once(listener, PORT + job, i);
 		progress->made++;
-		quiet_count(&progress->quiet[job]);
 	}
 	close(listener);
 }
@@ -135,27 +120,6 @@ static void fork_all(const struct storm *storm, int jobs, struct progress *progr
 		run_one(storm, i, progress, most);
 		_exit(0);
 	}
-}
-
-static struct progress *new_progress(int jobs)
-{
-	size_t size = sizeof(struct progress) + jobs * sizeof(struct quiet);
-	void *progress =
-		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (progress == MAP_FAILED)
-		err(1, "memory");
-	return progress;
-}
-
-/* Of the mean process, µs. */
-static double quiet_of_all(struct progress *progress, int jobs)
-{
-	double sum = 0;
-
-	for (int i = 0; i < jobs; i++)
-		sum += quiet_us(&progress->quiet[i]);
-	return sum / jobs;
 }
 
 static void wait_for_all(void)
@@ -194,10 +158,13 @@ int main(int argc, char **argv)
 	struct progress *progress;
 	const struct storm *storm;
 	double started, took;
+	const char *path = NULL;
 	bool here = false;
 
-	while ((option = getopt(argc, argv, "Hj:n:t:")) != -1) {
-		if (option == 'H')
+	while ((option = getopt(argc, argv, "c:Hj:n:t:")) != -1) {
+		if (option == 'c')
+			path = optarg;
+		else if (option == 'H')
 			here = true;
 		else if (option == 'j')
 			jobs = number_of(optarg);
@@ -208,13 +175,13 @@ int main(int argc, char **argv)
 		else
 			optind = argc + 1;
 	}
-	if (optind + 1 != argc || !most == !seconds)
-		errx(2, "usage: storm [-H] [-j PROCESSES] -n NUMBER|-t SECONDS "
+	if (optind + 1 != argc || !!most + !!seconds + !!path != 1)
+		errx(2, "usage: storm [-H] [-j PROCESSES] -n NUMBER|-t SECONDS|-c FILE "
 			"refused|unread|overflow");
 	storm = storm_named(argv[optind]);
 	if (!here)
 		make_namespace();
-	progress = new_progress(jobs);
+	progress = shared_memory(path, sizeof(*progress));
 	started = seconds_now();
 	fork_all(storm, jobs, progress, most / jobs);
 	if (seconds) {
@@ -223,10 +190,8 @@ int main(int argc, char **argv)
 	}
 	wait_for_all();
 	took = seconds_now() - started;
-	printf("{\"made\": %" PRIu64 ", \"seconds\": %.6f, \"rate\": %.0f, \"own_us\": %.3f, "
-	       "\"quiet_us\": %.4f",
-	       progress->made, took, progress->made / took, cpu_of_children() / progress->made,
-	       quiet_of_all(progress, jobs));
+	printf("{\"made\": %" PRIu64 ", \"seconds\": %.6f, \"rate\": %.0f", progress->made, took,
+	       progress->made / took);
 	print_counters("/proc/net/snmp", "Tcp:");
 	print_counters("/proc/net/netstat", "TcpExt:");
 	puts("}");

@@ -61,6 +61,11 @@ class DoesNotRun(Exception):
     pass
 
 
+def cpu_seconds(pid):
+    """Of all threads of a process since it started: clock_getcpuclockid(3)."""
+    return time.clock_gettime((~pid << 3) | 2)
+
+
 class Running:
     """A subject that watches."""
 
@@ -77,17 +82,7 @@ class Running:
                        for file in self._files)
 
     def cpu_seconds(self):
-        """Of all its threads since it started: clock_getcpuclockid(3)."""
-        return time.clock_gettime((~self.pid << 3) | 2)
-
-    def settled_cpu_seconds(self):
-        """When it has digested what it was sent."""
-        deadline = time.monotonic() + 5
-        before = None
-        while before is None or (time.monotonic() < deadline and self.cpu_seconds() - before > 0.002):
-            before = self.cpu_seconds()
-            time.sleep(0.05)
-        return before
+        return cpu_seconds(self.pid)
 
     def resident_kb(self):
         with open(f"/proc/{self.pid}/status") as file:
