@@ -652,6 +652,7 @@ watch_command() {
 	OUT=$BATS_TEST_TMPDIR/out ERR=$BATS_TEST_TMPDIR/err
 	status=0
 	in_netns "$TCPWHY" "$@" >"$OUT" 2>"$ERR" 3>&- || status=$?
+	try_again_if_missed
 }
 
 # What was said on stderr, as said_by_lines
