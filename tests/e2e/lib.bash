@@ -53,9 +53,12 @@ in_netns() {
 	ip netns exec "$NETNS" "$@"
 }
 
+has_mptcp() {
+	in_netns $PYTHON -c 'import socket; socket.socket(proto=socket.IPPROTO_MPTCP)' 2>/dev/null
+}
+
 need_mptcp() {
-	in_netns $PYTHON -c 'import socket; socket.socket(proto=socket.IPPROTO_MPTCP)' 2>/dev/null ||
-		skip "this kernel has no MPTCP"
+	has_mptcp || skip "this kernel has no MPTCP"
 }
 
 is_quiet() {
