@@ -3,7 +3,8 @@
  * Evidence waits until it is complete, and no longer: order, patience, late data, owners, the
  * other end.
  *
- * Time is given to settle, so no test waits for it; only a search takes real time.
+ * Time is given to settle, and the clock that it asks after a search is ours: no test waits, or
+ * depends on how soon it is run.
  */
 #include "expect.h"
 
@@ -14,15 +15,17 @@
 #include <time.h>
 
 #include "array.h"
+#include "clock.h"
 #include "settle.h"
 
-#define MS       1000000ULL
-#define PATIENCE (10 * MS)         /* that anything waits for its other end */
-#define LATE     (50 * MS)         /* that what late data may replace waits for it */
-#define LONGEST  (50 * MS)         /* from the first search until an owner is given up */
-#define AGAIN    (10 * MS)         /* from one search to the next */
-#define NOBODYS  0xffffffffffffULL /* an inode: sockets have 32 bits */
-#define ROOM     UINT64_C(4096)    /* that wait, or are remembered, at once */
+#define MS        1000000ULL
+#define BEGINNING (3600 * 1000 * MS) /* of each test */
+#define PATIENCE  (10 * MS)          /* that anything waits for its other end */
+#define LATE      (50 * MS)          /* that what late data may replace waits for it */
+#define LONGEST   (50 * MS)          /* from the first search until an owner is given up */
+#define AGAIN     (10 * MS)          /* from one search to the next */
+#define NOBODYS   0xffffffffffffULL  /* an inode: sockets have 32 bits */
+#define ROOM      UINT64_C(4096)     /* that wait, or are remembered, at once */
 
 /*
  * What was handed over, in order, each with its other end. And the host: one process at most,
@@ -63,20 +66,11 @@ static void take(void *ctx, const struct evidence *e, const struct evidence *oth
 	b->n++;
 }
 
-static uint64_t now_ns(void)
+/* The clock stands still otherwise. */
+static void wait_until(uint64_t ns)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
-
-static void sleep_until(uint64_t ns)
-{
-	struct timespec until = { .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
-
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL))
-		;
+	if (ns > monotonic_ns())
+		clock_set_recorded(ns, 0);
 }
 
 static void find_holders(void *ctx, struct wanted *wanted, size_t n)
@@ -86,10 +80,16 @@ static void find_holders(void *ctx, struct wanted *wanted, size_t n)
 	b->searches++;
 	if (n > b->most_wanted)
 		b->most_wanted = n;
-	sleep_until(now_ns() + b->search_takes);
+	wait_until(monotonic_ns() + b->search_takes);
 	for (size_t i = 0; i < n; i++)
 		if (b->held_inode && wanted[i].inode == b->held_inode)
 			wanted[i].owner = b->holder;
+}
+
+static void find_owners(struct bench *b, uint64_t now, int all)
+{
+	wait_until(now);
+	settle_find_owners(b->settle, now, all);
 }
 
 static int set_up(void **state)
@@ -98,6 +98,7 @@ static int set_up(void **state)
 
 	if (!b)
 		return -1;
+	clock_set_recorded(BEGINNING, 0);
 	b->settle = settle_new(take, find_holders, b);
 	*state = b;
 	return b->settle ? 0 : -1;
@@ -307,7 +308,7 @@ static void oldest_is_the_first_that_waits(void **state)
 	add(b, first, MS);
 	add(b, second, MS);
 	expect_number(settle_oldest(b->settle), 1000);
-	settle_find_owners(b->settle, MS, 0);
+	find_owners(b, MS, 0);
 	settle_hand_over(b->settle, MS + LONGEST, 0);
 	expect_number(b->n, 2);
 	expect_number(settle_oldest(b->settle), UINT64_MAX);
@@ -415,10 +416,10 @@ static void unknown_owner_waits_for_its_search(void **state)
 static void search_in_vain_begins_the_patience(void **state)
 {
 	struct bench *b = *state;
-	uint64_t now = now_ns();
+	uint64_t now = monotonic_ns();
 
 	add(b, ownerless(1), now - LONGEST);
-	settle_find_owners(b->settle, now, 0);
+	find_owners(b, now, 0);
 	settle_hand_over(b->settle, now + LONGEST - 1, 0);
 	expect_number(b->n, 0);
 	settle_hand_over(b->settle, now + LONGEST, 0);
@@ -431,18 +432,18 @@ static void order_is_kept_behind_one_that_waits(void **state)
 {
 	struct bench *b = *state;
 
-	uint64_t now = now_ns();
+	uint64_t now = monotonic_ns();
 
 	add(b, ownerless(1), now);
 	add(b, owned(2), now);
-	settle_find_owners(b->settle, now, 0);
+	find_owners(b, now, 0);
 	add(b, ownerless(3), now + LONGEST);
 	add(b, owned(4), now + LONGEST);
 	settle_hand_over(b->settle, now + LONGEST - 1, 0);
 	expect_number(b->n, 0);
 	settle_hand_over(b->settle, now + LONGEST, 0);
 	expect_number(b->n, 2);
-	settle_find_owners(b->settle, now + LONGEST, 0);
+	find_owners(b, now + LONGEST, 0);
 	settle_hand_over(b->settle, now + 2 * LONGEST, 0);
 	expect_number(b->n, 4);
 	for (size_t i = 0; i < b->n; i++)
@@ -504,11 +505,11 @@ static void nothing_is_due_when_empty(void **state)
 static void due_is_never_later_than_the_patience(void **state)
 {
 	struct bench *b = *state;
-	uint64_t now = now_ns();
+	uint64_t now = monotonic_ns();
 
 	add(b, ownerless(1), now);
 	expect_at_most(settle_due(b->settle), now);
-	settle_find_owners(b->settle, now, 0);
+	find_owners(b, now, 0);
 	expect_at_most(settle_due(b->settle), now + AGAIN);
 	settle_hand_over(b->settle, now + LONGEST, 0);
 	expect_number(b->n, 1);
@@ -520,12 +521,12 @@ static void due_is_never_later_than_the_patience(void **state)
 static void what_is_due_is_handed_over(void **state)
 {
 	struct bench *b = *state;
-	uint64_t now = now_ns();
+	uint64_t now = monotonic_ns();
 
 	add(b, ownerless(1), now);
 	for (uint64_t at = now; !b->n && at < now + 2 * LONGEST; at = settle_due(b->settle)) {
 		expect_at_most(b->searches, LONGEST / AGAIN);
-		settle_find_owners(b->settle, at, 0);
+		find_owners(b, at, 0);
 		settle_hand_over(b->settle, at, 0);
 	}
 	expect_number(b->n, 1);
@@ -786,13 +787,13 @@ static void expect_holder(const struct bench *b, size_t i)
 static void holder_is_found_by_somebody_else(void **state)
 {
 	struct bench *b = *state;
-	uint64_t now = now_ns();
+	uint64_t now = monotonic_ns();
 	struct wanted found[] = { { .socket = 1 }, { .socket = 2, .inode = SOMEBODYS + 1 } };
 
 	settle_free(b->settle);
 	b->settle = settle_new(take, NULL, b);
 	add(b, held(1), now);
-	settle_find_owners(b->settle, now, 1);
+	find_owners(b, now, 1);
 	settle_hand_over(b->settle, now + 1000000000, 0);
 	expect_number(b->n, 0);
 	expect_number(settle_due(b->settle), UINT64_MAX);
@@ -809,12 +810,12 @@ static void holder_is_found_by_somebody_else(void **state)
 static void holder_is_found(void **state)
 {
 	struct bench *b = *state;
-	uint64_t now = now_ns();
+	uint64_t now = monotonic_ns();
 
 	hold(b, SOMEBODYS);
 	add(b, held(1), now);
 	add_other_end(b, held(1), now);
-	settle_find_owners(b->settle, now, 0);
+	find_owners(b, now, 0);
 	settle_hand_over(b->settle, now, 0); /* complete: it waits no longer */
 	expect_number(b->n, 2);
 	expect_holder(b, 0);
@@ -824,13 +825,13 @@ static void holder_is_found(void **state)
 static void two_deaths_of_one_socket_are_both_found(void **state)
 {
 	struct bench *b = *state;
-	uint64_t now = now_ns();
+	uint64_t now = monotonic_ns();
 
 	hold(b, SOMEBODYS);
 	add(b, held(1), now);
 	add(b, held(1), now);
 	add_other_end(b, held(1), now);
-	settle_find_owners(b->settle, now, 0);
+	find_owners(b, now, 0);
 	settle_hand_over(b->settle, now, 0);
 	expect_number(b->n, 3);
 	expect_holder(b, 0);
@@ -841,14 +842,14 @@ static void two_deaths_of_one_socket_are_both_found(void **state)
 static void holder_is_found_later(void **state)
 {
 	struct bench *b = *state;
-	uint64_t now = now_ns();
+	uint64_t now = monotonic_ns();
 
 	add(b, held(1), now);
-	settle_find_owners(b->settle, now, 0);
+	find_owners(b, now, 0);
 	hold(b, SOMEBODYS);
-	settle_find_owners(b->settle, now + AGAIN - 1, 0);
+	find_owners(b, now + AGAIN - 1, 0);
 	expect_number(b->searches, 1);
-	settle_find_owners(b->settle, now + AGAIN, 0);
+	find_owners(b, now + AGAIN, 0);
 	expect_number(b->searches, 2);
 	settle_hand_over(b->settle, now + AGAIN, 0);
 	expect_number(b->n, 1);
@@ -859,14 +860,14 @@ static void known_owner_is_not_searched_for(void **state)
 {
 	struct owner closer = process(812, "mysqld");
 	struct bench *b = *state;
-	uint64_t now = now_ns();
+	uint64_t now = monotonic_ns();
 
 	add(b, owned(1), now);
 	add(b, held(2), now);
 	settle_closer(b->settle, 2, &closer);
-	settle_find_owners(b->settle, now, 0);
+	find_owners(b, now, 0);
 	expect_number(b->searches, 0);
-	settle_find_owners(b->settle, now, 1);
+	find_owners(b, now, 1);
 	expect_number(b->searches, 0);
 }
 
@@ -874,17 +875,17 @@ static void known_owner_is_not_searched_for(void **state)
 static void search_rests_before_the_next(void **state)
 {
 	struct bench *b = *state;
-	uint64_t begun = now_ns(), ended;
+	uint64_t begun = monotonic_ns(), ended;
 
 	b->search_takes = 2 * MS;
 	add(b, ownerless(1), begun);
-	settle_find_owners(b->settle, begun, 0);
-	ended = now_ns();
+	find_owners(b, begun, 0);
+	ended = monotonic_ns();
 	add(b, ownerless(2), ended);
-	settle_find_owners(b->settle, ended, 0);
+	find_owners(b, ended, 0);
 	expect_number(b->searches, 1);
 	expect_at_most(settle_due(b->settle), ended + 3 * (ended - begun));
-	settle_find_owners(b->settle, ended + 3 * (ended - begun), 0);
+	find_owners(b, ended + 3 * (ended - begun), 0);
 	expect_number(b->searches, 2);
 }
 
@@ -892,7 +893,7 @@ static void search_rests_before_the_next(void **state)
 static void many_are_found_in_several_searches(void **state)
 {
 	struct bench *b = *state;
-	uint64_t now = now_ns();
+	uint64_t now = monotonic_ns();
 
 	hold(b, SOMEBODYS);
 	for (size_t i = 0; i < 1000; i++)
@@ -900,7 +901,7 @@ static void many_are_found_in_several_searches(void **state)
 	add(b, held(1000), now);
 	for (size_t i = 0; i < 10; i++) {
 		now = settle_due(b->settle);
-		settle_find_owners(b->settle, now, 0);
+		find_owners(b, now, 0);
 	}
 	settle_hand_over(b->settle, now, 1);
 	expect_at_most(b->most_wanted, WANTED_MAX);
@@ -912,13 +913,13 @@ static void many_are_found_in_several_searches(void **state)
 static void all_are_searched_for_at_the_end(void **state)
 {
 	struct bench *b = *state;
-	uint64_t now = now_ns();
+	uint64_t now = monotonic_ns();
 
 	hold(b, SOMEBODYS);
 	for (size_t i = 0; i < 1000; i++)
 		add(b, ownerless(i), now);
 	add(b, held(1000), now);
-	settle_find_owners(b->settle, now, 1);
+	find_owners(b, now, 1);
 	settle_hand_over(b->settle, now, 1);
 	expect_number(b->n, 1001);
 	expect_holder(b, 1000);
@@ -1358,13 +1359,13 @@ static void other_ends_owner_is_waited_for_no_longer_than_the_patience(void **st
 {
 	struct evidence one = owned(1), other = other_end_of(&one);
 	struct bench *b = *state;
-	uint64_t now = now_ns();
+	uint64_t now = monotonic_ns();
 
 	other.owner.pid = 0;
 	other.inode = NOBODYS;
 	add(b, one, now);
 	add(b, other, now + PATIENCE / 2);
-	settle_find_owners(b->settle, now + PATIENCE / 2, 0);
+	find_owners(b, now + PATIENCE / 2, 0);
 	settle_hand_over(b->settle, now + PATIENCE / 2 + LONGEST - 1, 0);
 	expect_number(b->n, 0);
 	settle_hand_over(b->settle, now + PATIENCE / 2 + LONGEST, 0);
@@ -1376,7 +1377,7 @@ static void other_ends_owner_is_found(void **state)
 {
 	struct evidence one = owned(1), other = other_end_of(&one);
 	struct bench *b = *state;
-	uint64_t now = now_ns();
+	uint64_t now = monotonic_ns();
 
 	other.owner.pid = 0;
 	other.inode = SOMEBODYS;
@@ -1385,7 +1386,7 @@ static void other_ends_owner_is_found(void **state)
 	add(b, other, now);
 	settle_hand_over(b->settle, now, 0);
 	expect_number(b->n, 0);
-	settle_find_owners(b->settle, now, 0);
+	find_owners(b, now, 0);
 	settle_hand_over(b->settle, now, 0);
 	expect_number(b->n, 2);
 	expect_holder(b, 1);
@@ -1397,10 +1398,10 @@ static void owner_of_one_handed_over_is_not_waited_for(void **state)
 {
 	struct evidence one = ownerless(1), other = other_end_of(&one);
 	struct bench *b = *state;
-	uint64_t now = now_ns();
+	uint64_t now = monotonic_ns();
 
 	add(b, one, now);
-	settle_find_owners(b->settle, now, 0);
+	find_owners(b, now, 0);
 	settle_hand_over(b->settle, now + LONGEST, 0);
 	expect_number(b->n, 1);
 	add(b, other, now + 2 * LONGEST);
@@ -1429,12 +1430,12 @@ static void crowd_in_one_bucket_is_no_endless_loop(void **state)
 {
 	const size_t total = 2 * ROOM + 1000;
 	struct bench *b = *state;
-	uint64_t begun = now_ns();
+	uint64_t begun = clock_ns(CLOCK_MONOTONIC);
 
 	for (size_t i = 0; i < total; i++)
 		add(b, one_of_a_crowd(i), MS);
 	settle_hand_over(b->settle, MS, 1);
-	expect_at_most(now_ns() - begun, 3000 * MS);
+	expect_at_most(clock_ns(CLOCK_MONOTONIC) - begun, 3000 * MS);
 	expect_number(b->n, total);
 	for (size_t i = 0; i < total; i++) {
 		expect_number(b->seen[i].sock_id, i);
