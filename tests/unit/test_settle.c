@@ -19,7 +19,7 @@
 #include "settle.h"
 
 #define MS        1000000ULL
-#define BEGINNING (3600 * 1000 * MS) /* of each test */
+#define BEGINNING (MS * 3600 * 1000) /* of each test */
 #define PATIENCE  (10 * MS)          /* that anything waits for its other end */
 #define LATE      (50 * MS)          /* that what late data may replace waits for it */
 #define LONGEST   (50 * MS)          /* from the first search until an owner is given up */
