@@ -297,14 +297,13 @@ $(addprefix $(BUILD)/user/,$(addsuffix .o,$(filter $(SMALL),$(basename $(notdir 
 $(BUILD)/%.linked.o: $(BUILD)/%.bpf.o
 	$(Q)$(BPFTOOL) gen object $@ $<
 
-$(BUILD)/typed.packed: $(BUILD)/typed.linked.o build/pack
+$(BUILD)/%.packed: $(BUILD)/%.linked.o build/pack
 	$(call say,PACK,$@)
-	$(Q)build/pack $< > $@
+	$(Q)build/pack $< $(OTHER) > $@
 
-# What differs from that is all that the other objects have in the binary.
-$(BUILD)/%.packed: $(BUILD)/%.linked.o $(BUILD)/typed.linked.o build/pack
-	$(call say,PACK,$@)
-	$(Q)build/pack $< $(BUILD)/typed.linked.o > $@
+# Of these the binary has what differs from the first object, and nothing else.
+$(BUILD)/probes.packed $(BUILD)/snapshot.packed: OTHER := $(BUILD)/typed.linked.o
+$(BUILD)/probes.packed $(BUILD)/snapshot.packed: $(BUILD)/typed.linked.o
 
 $(BUILD)/pages.packed: $(BUILD)/pages build/pack
 	$(call say,PACK,$@)

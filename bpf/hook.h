@@ -9,9 +9,9 @@
  *	}
  *
  * From Linux 7.0 a tracepoint leaves preemption on (guard(srcu_fast_notrace) in __DECLARE_TRACE()).
- * A program that is running on a CPU is not run a second time there (active in __bpf_trace_run()):
- *so as long as another task has the CPU in the midst of it, all that it would have seen there is
- *missed, and that may be a whole slice. So it keeps the CPU.
+ * A program that is running on a CPU is not run a second time there: active in __bpf_trace_run().
+ * So as long as another task has the CPU in the midst of it, all that it would have seen there is
+ * missed, and that may be a whole slice. Therefore it keeps the CPU.
  */
 #ifndef TCPWHY_HOOK_H
 #define TCPWHY_HOOK_H

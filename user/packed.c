@@ -7,8 +7,8 @@
 #include <lzma.h>
 
 /*
- * The size comes last: four bytes, least significant first. Hidden: else
- * arm64 takes the addresses from its GOT, where the linker has one of a section only.
+ * The size comes last: four bytes, least significant first. Hidden: else arm64 takes the addresses
+ * from its GOT, where the linker has one of a section only.
  */
 #define HIDDEN __attribute__((visibility("hidden")))
 #define EMBED(name, file)                                                                          \

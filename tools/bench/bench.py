@@ -52,9 +52,10 @@ PARTS = ["shared", "alone", "pairs", "hooks", "storm", "growth"]
 EVENTS = 10             # changes of state of a connection, both ends together
 
 
-def traffic(*arguments):
-    done = subprocess.run([TRAFFIC, "-n", str(CONNECTIONS), *arguments], stdout=subprocess.PIPE, check=True)
-    return json.loads(done.stdout)
+def traffic():
+    """How many connections it has made."""
+    done = subprocess.run([TRAFFIC, "-n", str(CONNECTIONS)], stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout)["made"]
 
 
 def note(text):
@@ -79,7 +80,7 @@ def which_run(subjects):
 def count_round(running):
     """{name: ns per connection} of subjects that watch, the empty program among them."""
     before = {one.pid: bpfstats.programs(one.pid) for one in running}
-    made = traffic()["made"]
+    made = traffic()
     added = {one.subject.name: bpfstats.added(before[one.pid], bpfstats.programs(one.pid)) for one in running}
     seen = sum(program.runs for program in added[EMPTY.name].values()) / EVENTS
     if seen > 1.01 * made:
@@ -174,7 +175,7 @@ def hooks_round(subject):
     with watching(subject, EMPTY) as running:
         before = [bpfstats.programs(one.pid) for one in running]
         about = bpfstats.about()
-        made = traffic()["made"]
+        made = traffic()
         added = [bpfstats.added(old, bpfstats.programs(one.pid)) for old, one in zip(before, running)]
     all_added = {**added[0], **added[1]}
     return ({about[number]["name"]: (program.runs / made, program.ns / made) for number, program in all_added.items()},

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 
-from subjects import cpu_seconds, watching
+from subjects import MEMORY, cpu_seconds, watching
 
 SETTLE_SECONDS = 0.1        # from one window to the next: what was attached or detached is, on all CPUs
 NOTHING_SECONDS = 0.15      # what takes the place of the time that a subject takes to be ready
@@ -28,8 +28,7 @@ class Flow:
     """A program of ours that counts, with -c, the connections it makes in a file; ends with the with-block."""
 
     def __init__(self, *command):
-        directory = "/dev/shm" if os.path.isdir("/dev/shm") else None
-        self._file = tempfile.NamedTemporaryFile(dir=directory, buffering=0)
+        self._file = tempfile.NamedTemporaryFile(dir=MEMORY, buffering=0)
         self._process = subprocess.Popen([*command[:1], "-c", self._file.name, *command[1:]])
 
     def __enter__(self):

@@ -14,6 +14,7 @@ import time
 
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 PORT = 7000
+MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None  # a directory for temporary files
 READY_SECONDS = float(os.environ.get("BENCH_READY_SECONDS", 30))    # to wait for a subject at most; an emulator is slow
 
 # name: in the table. command: its words. ready: what it says when it watches. package: Debian's, or None.
@@ -125,8 +126,7 @@ def _allow_all_memory():
 def start(subject):
     if not shutil.which(subject.command[2] if subject.command[0] == "stdbuf" else subject.command[0]):
         raise DoesNotRun(f"not installed ({subject.package})" if subject.package else "not built")
-    directory = "/dev/shm" if os.path.isdir("/dev/shm") else None
-    files = [tempfile.TemporaryFile(dir=directory, buffering=0) for _ in range(2)]
+    files = [tempfile.TemporaryFile(dir=MEMORY, buffering=0) for _ in range(2)]
     started = time.monotonic()
     process = subprocess.Popen(subject.command, stdin=subprocess.DEVNULL, stdout=files[0], stderr=files[1],
                                env={**os.environ, "PYTHONUNBUFFERED": "1"}, preexec_fn=_allow_all_memory)
