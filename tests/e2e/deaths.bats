@@ -238,15 +238,14 @@ settle() {
 	assert_equal "$missing" ""
 }
 
-# Verdicts that need more than peers.py, and where they are caused. Three cannot be caused here:
-# unknown is what is left, protocol-error takes a peer that breaks MPTCP, and orphans seem to keep
-# their namespace until they have ended otherwise.
+# Verdicts that need more than peers.py, and where they are caused. Two cannot be: unknown
+# is what is left, and orphans seem to keep their namespace until they have ended otherwise.
 elsewhere() {
 	cat <<-END
 		errors.bats bad-descriptor call-failed not-connected write-after-close
 		listeners.bats syn-cookies syn-queue-overflow
 		memory.bats out-of-memory
-		../slow/special.py checkpointed protocol-error syn-dropped
+		rare.bats checkpointed protocol-error syn-dropped
 	END
 }
 

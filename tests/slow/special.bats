@@ -6,59 +6,7 @@
 # counters.
 
 load ../e2e/lib
-
-SPECIAL=$TOP/tests/slow/special.py
-
-setup() {
-	make_netns
-	start_pulse # a stall while a connection is made lengthens its round trip, by which races are told
-}
-
-teardown() {
-	stop_pulse
-	kill_tcpwhy
-	remove_netns
-}
-
-# compare WHAT EXPECTED : lines and counters must both be "verdict<TAB>comm<TAB>how many"
-compare() {
-	assert_equal "$1: $(said_by_lines)" "$1: $2"
-	assert_equal "$1 counters: $(said_by_counters)" "$1 counters: $(by_verdict <<<"$2")"
-	assert_equal "$1: $(lost) lost" "$1: 0 lost"
-}
-
-# watch_it PORT COMMAND... : what it did not do, tcpwhy cannot have seen. In BUSY, that the machine was too busy for it.
-watch_it() {
-	local status
-	BUSY=
-	start_tcpwhy -a --limit 0 -P "$1"
-	start_referee
-	run --separate-stderr in_netns "${@:2}"
-	# shellcheck disable=SC2154 # stderr is set by run
-	[ "$status" -ne 77 ] || skip "$stderr"
-	if [ "$status" -eq 75 ]; then
-		BUSY=$stderr
-		stop_tcpwhy
-		return
-	fi
-	assert_equal "${*:3}: $status $stderr" "${*:3}: 0 "
-	sleep 0.15
-	stop_tcpwhy
-}
-
-# special SCENARIO FAMILY... : what it said of the last is left in $OUT
-special() {
-	local port=7200 family try
-	for family in "${@:2}"; do
-		for try in 1 2 3 4 5; do
-			port=$((port + 1))
-			watch_it $port $PYTHON "$SPECIAL" run "$1" -n $N -f "$family" -p $port
-			[ -n "$BUSY" ] || break
-		done
-		[ -z "$BUSY" ] || skip "$BUSY, $try times of $try"
-		compare "$1 over $family" "$($PYTHON "$SPECIAL" expect "$1" -n $N | sort)"
-	done
-}
+load special
 
 # likely VERDICT... : of these all N lines begin with "likely:", and no others
 likely() {
@@ -302,10 +250,6 @@ unread-data peer-aborted"
 	special reuseport-overflow 4 6
 }
 
-@test "filtered: a listener's socket filter drops all SYNs: its accept queue is empty" {
-	special filtered 4 6
-}
-
 # A self-connection passes SYN_RECV too, and no listener's queue was filled by it.
 @test "filtered-self-connect: the same, while sockets connect themselves to themselves on that port of another address" {
 	special filtered-self-connect 4
@@ -347,10 +291,6 @@ unread-data peer-aborted"
 
 @test "leaderless-reset: a thread holds the connections, its process's first thread is gone; the client aborts" {
 	special leaderless-reset 4
-}
-
-@test "repair: the server's sockets are closed in repair mode, as by CRIU: nothing is sent" {
-	special repair 4
 }
 
 # iouring HOW WHERE VERDICT COMM : what the server does, and what is said of it
@@ -526,10 +466,6 @@ unread-data peer-aborted"
 
 @test "mptcp-two-subflows-orderly: two subflows a connection; orderly close" {
 	special mptcp-two-subflows-orderly 4
-}
-
-@test "mptcp-checksum: MPTCP: two subflows a connection; a byte is changed on its way: MPTCP's checksum is wrong" {
-	special mptcp-checksum 4
 }
 
 @test "mptcp-destroyed: ss -K kills the client's subflows" {

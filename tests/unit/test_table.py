@@ -11,7 +11,9 @@ import unittest
 TABLE = pathlib.Path(__file__).resolve().parents[1] / "vm/table.py"
 
 CHECK = ('# check {"verdicts": [{"name": "refused", "reach": "read", "why": null},'
-         ' {"name": "backlog-reset", "reach": "inferred", "why": "a guess"}]}')
+         ' {"name": "backlog-reset", "reach": "inferred", "why": "a guess"},'
+         ' {"name": "syn-dropped", "reach": "out_of_reach", "why": "no reason"},'
+         ' {"name": "checkpointed", "reach": "read", "why": null}]}')
 
 
 def log(*lines, date="2026-01-01"):
@@ -67,6 +69,13 @@ class Table(unittest.TestCase):
         self.add("6.1", "1", log("== errors.bats", "1..3", "ok 1 a", "ok 2 b # SKIP no MPTCP"))
         self.assertEqual(self.row("errors.bats"), ["1", "0", "1", "2026-01-01", "cut short: 1 not run"])
         self.assertIn("- skipped: `errors.bats`: no MPTCP: b\n", self.make())
+
+    def test_a_test_without_its_verdict_says_nothing_but_where_the_verdict_is_out_of_reach(self):
+        self.add("6.1", "1", log("== rare.bats", "1..2", "ok 1 SYNs are syn-dropped # SKIP out of reach",
+                                 "ok 2 these are checkpointed # SKIP why"))
+        self.assertEqual((self.cell("syn-dropped"), self.cell("checkpointed")), ("out of reach", "**not caused**"))
+        self.add("6.1", "2", log("== rare.bats", "1..1", "not ok 1 SYNs are syn-dropped"))
+        self.assertEqual(self.cell("syn-dropped"), "**failed**, out of reach")
 
     def test_what_was_not_run_again_stands_as_it_was(self):
         self.add("6.1", "1", log("== deaths.bats", "1..1", "ok 1 refused: one", "== errors.bats", "1..1", "not ok 1 a # b"))

@@ -140,7 +140,9 @@ class Kernel:
             return NO_START
         if not weaker:
             return result
-        return weaker if result == NOT_RUN else f"{result}, {weaker}"
+        if result == NOT_RUN or (result == NOT_CAUSED and weaker == REACH["out_of_reach"]):
+            return weaker
+        return f"{result}, {weaker}"
 
 
 def row(*cells):
