@@ -57,7 +57,7 @@ USER_CFLAGS := -std=gnu11 $(WARNINGS) -DTCPWHY_VERSION='"$(VERSION)"' -D_GNU_SOU
 	-isystem $(BUILD) $(CROSS_CFLAGS) -fstack-protector-strong -ffunction-sections -fdata-sections $(SAME_ANYWHERE)
 FUZZ_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 BPF_CFLAGS := -O2 -mcpu=v3 -g -std=gnu11 -Wall -Wextra -Wno-unused-parameter $(if $(WERROR),-Werror) \
-	-target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Ivmlinux -Ibpf $(SAME_ANYWHERE)
+	-target bpf -D__TARGET_ARCH_$(BPF_ARCH) -Ivmlinux -Ibpf $(SAME_ANYWHERE) $(BPF_CPPFLAGS)
 # Everything is linked in, so that the binary runs where nothing is installed, but for what is never used
 # (user/static). STATIC= links against the shared objects instead; TRIM= leaves in what is never used, which
 # other versions of the libraries than Debian 12's may need.
@@ -154,6 +154,8 @@ test-valgrind: setup-valgrind ## under valgrind, for SOAK_MINUTES=4 of deaths: n
 
 test-slow: setup-test ## special sockets, owners, the books against the kernel's counters
 	$(Q)$(MAKE) --no-print-directory tcpwhy $(SLOW_DRIVERS)
+	$(Q)$(MAKE) --no-print-directory BUILD=build/interrupted PROGRAM=build/interrupted/tcpwhy \
+		BPF_CPPFLAGS='-include tests/slow/interrupt.h' build/interrupted/tcpwhy
 	$(Q)tests/run.sh slow
 
 test-storm: setup-test ## connections die as fast as the machine can let them; not in CI, see tests/README.md

@@ -48,10 +48,10 @@ special() {
 	for family in "${@:2}"; do
 		for try in 1 2 3 4 5; do
 			port=$((port + 1))
-			watch_it $port $PYTHON "$SPECIAL" run "$1" -n $N -f "$family" -p $port
+			watch_it "$port" "$PYTHON" "$SPECIAL" run "$1" -n "$N" -f "$family" -p "$port"
 			[ -n "$BUSY" ] || break
 		done
 		[ -z "$BUSY" ] || skip "$BUSY, $try times of $try"
-		compare "$1 over $family" "$($PYTHON "$SPECIAL" expect "$1" -n $N | sort)"
+		compare "$1 over $family" "$($PYTHON "$SPECIAL" expect "$1" -n "$N" | sort)"
 	done
 }
