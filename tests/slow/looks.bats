@@ -20,6 +20,7 @@ teardown() {
 	local dropped
 	start_tcpwhy -P "$(seq -s , 7000 7008)" --limit 0
 	dropped=$(in_netns $PYTHON "$TOP/tests/slow/looks.py" 7000 8 20)
+	[ "$dropped" -gt 100 ]
 	sleep 2.5
 	stop_tcpwhy
 	assert_equal "$(said_by_counters | grep -E '^(accept-overflow|syn-dropped)')" "$(printf 'accept-overflow\t%s' "$dropped")"
