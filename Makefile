@@ -63,7 +63,7 @@ BPF_CFLAGS := -O2 -mcpu=v3 -g -std=gnu11 -Wall -Wextra -Wno-unused-parameter $(i
 # other versions of the libraries than Debian 12's may need.
 STATIC := -static
 TRIM := yes
-LDLIBS := -Wl,--wrap=btf__load_vmlinux_btf,--wrap=btf__parse -lbpf -ldw -lelf -lz -llzma -lsupc++ -ljson-c -lmicrohttpd -lncursesw -ltinfo # user/kernel_btf.c
+LDLIBS := -Wl,--wrap=btf__load_vmlinux_btf,--wrap=btf__parse,--wrap=bpf_btf_get_next_id -lbpf -ldw -lelf -lz -llzma -lsupc++ -ljson-c -lmicrohttpd -lncursesw -ltinfo # user/kernel_btf.c
 
 USER_SOURCES := $(wildcard user/*.c)
 USER_OBJECTS := $(USER_SOURCES:user/%.c=$(BUILD)/user/%.o)

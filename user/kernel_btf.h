@@ -32,8 +32,7 @@ void kernel_btf_give_back(struct btf *btf);
 
 /*
  * Before a BPF object is loaded that was opened with kernel_btf_path() as btf_custom_path: libbpf
- * gets only those of the types by which it relocates it, see core_types.h. (Opened without, it
- * would also look for types in modules, which libbpf 1.1 does only with CAP_SYS_ADMIN.)
+ * gets only those of the types by which it relocates it, see core_types.h.
  */
 void kernel_btf_select(const struct btf *object);
 
