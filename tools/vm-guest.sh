@@ -3,7 +3,8 @@
 #
 # Process 1 of the guest that tools/vm starts, twice: in the initramfs, where busybox is all there is, and then in the
 # machine's own root file system, which it has mounted over virtiofs beneath a tmpfs. What it is told and what it tells
-# is in /run/vm, the directory shared with the outside.
+# is in /run/vm, the directory shared with the outside. Where the kernel has no modules, all is in the initramfs, and what
+# it tells are serial ports.
 
 fail()
 {
@@ -45,6 +46,20 @@ first()
 	exec switch_root /newroot /bin/sh /run/vm-guest.sh second
 }
 
+alone()
+{
+	port=1
+	mount -t proc proc /proc
+	mount -t sysfs sysfs /sys
+	mount -t devtmpfs devtmpfs /dev
+	for name in output status up; do
+		stty -F /dev/ttyS$port raw
+		ln -s /dev/ttyS$port /run/vm/$name
+		port=$((port + 1))
+	done
+	second
+}
+
 mounts()
 {
 	ln -s /proc/self/fd /dev/fd
@@ -58,9 +73,11 @@ mounts()
 	mount -t bpf bpf /sys/fs/bpf
 	mount -t tracefs tracefs /sys/kernel/tracing
 	mount -t debugfs debugfs /sys/kernel/debug
-	mkdir -p "/lib/modules/$(uname -r)"
 	# shellcheck disable=SC2154
-	mount --bind "$modules" "/lib/modules/$(uname -r)"
+	if [ -n "$modules" ]; then
+		mkdir -p "/lib/modules/$(uname -r)"
+		mount --bind "$modules" "/lib/modules/$(uname -r)"
+	fi
 }
 
 # The kernel would load them when they are asked for, but slowly, while a test waits. Not every kernel has them all.
@@ -110,5 +127,5 @@ second()
 
 case ${1-} in
 second) second ;;
-*) first ;;
+*) if [ -e /run/vm/where ]; then alone; else first; fi ;;
 esac
