@@ -1191,12 +1191,16 @@ def fast_open_connect_refused(stage):
 # ---------------------------------------------------------------------------------------------------------------------
 # Multipath TCP
 
-def mptcp_stage(stage, *speakers):
-    """Speakers: who opens MPTCP sockets; both, if nothing is said."""
+def need_mptcp():
     try:
         socket.socket(socket.AF_INET, socket.SOCK_STREAM, IPPROTO_MPTCP).close()
     except OSError as error:
         raise Skip(f"this kernel has no MPTCP: {error.strerror}")
+
+
+def mptcp_stage(stage, *speakers):
+    """Speakers: who opens MPTCP sockets; both, if nothing is said."""
+    need_mptcp()
     for end in speakers or (stage.server, stage.client):
         end.speak_mptcp()
 
@@ -1316,6 +1320,7 @@ def mptcp_client_reset(stage):
 
 def join_subflows(stage):
     """The client's second address makes a second subflow of each connection."""
+    need_mptcp()
     stage.sysctl("net.mptcp.pm_type", 0)
     shell("ip", "mptcp", "limits", "set", "subflows", "1", "add_addr_accepted", "1")
     shell("ip", "mptcp", "endpoint", "add", "127.0.0.2", "dev", "lo", "subflow")
@@ -1352,6 +1357,7 @@ def mptcp_two_subflows_orderly(stage):
           ("protocol-error", SERVER, 46), ("peer-aborted", CLIENT, 46))
 def mptcp_checksum(stage):
     """With one subflow it would fall back to TCP. What the first subflow may not deliver is sent over the second."""
+    need_mptcp()
     stage.sysctl("net.mptcp.checksum_enabled", 1)
     join_subflows(stage)
     stage.rules(f"{stage.to_server} tcp flags & psh == psh @ih,0,8 set 0x41")
