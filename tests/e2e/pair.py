@@ -6,7 +6,7 @@
 
 Both ends have the address, 127.0.0.1 if none is given; "::ffff:127.0.0.1" is IPv4 on an IPv6 socket.
 
-Commands, one a line, each answered by "ok" (or by what was asked for):
+Commands, one a line, each answered by "ok" (or by what was asked for), or by "ok, but " and what the machine did otherwise:
     listen [BACKLOG]    a listener on PORT; with "mptcp" of MPTCP, with "together" two of them with SO_REUSEPORT
     open N              N connections, both ends ours
     open-slowly N       the same one by one, while other commands are obeyed
@@ -73,20 +73,25 @@ def wait_dead(*socks):
         time.sleep(0.001)
 
 
-def in_fin_wait1(port):
+def in_state(port, wanted, timer=None):
+    """Has a socket there this state, and this timer (get_tcp4_sock(): 2 keepalive, 3 TIME_WAIT)? As /proc/net/tcp has them."""
     for path in "/proc/net/tcp", "/proc/net/tcp6":
         with contextlib.suppress(FileNotFoundError), open(path) as file:
             for line in file:
-                local, _, state = line.split()[1:4]
-                if local.endswith(f":{port:04X}") and state == "04":
+                local, _, state, _, running = line.split()[1:6]
+                if local.endswith(f":{port:04X}") and state == wanted and timer in (None, running[:2]):
                     return True
     return False
 
 
 def wait_fins_acked(port):
-    """A slow machine may take longer than we; data that comes before that meets another state of the closed end."""
-    while in_fin_wait1(port):
+    """
+    A slow machine may take longer than we; data that comes before that meets another state of the closed end. So it does where the
+    ACK came when close() was all but done: then the socket stays a full one (tcp_rcv_state_process(), sock_owned_by_user()).
+    """
+    while in_state(port, "04"):
         time.sleep(0.02)
+    return "a closed socket stayed in FIN_WAIT2" if in_state(port, "05", "02") else None
 
 
 class Pair:
@@ -235,12 +240,13 @@ class Pair:
         for far in self.accepted:
             far.close()
         time.sleep(0.5)
-        wait_fins_acked(self.port)
+        otherwise = wait_fins_acked(self.port)
         for near in self.connecting:
             near.sendall(b"x" * 45)
             wait_dead(near)
             near.close()
         self.connecting, self.accepted = [], []
+        return otherwise
 
     def leave(self, n):
         for near in self.connecting[:int(n)]:
@@ -343,8 +349,8 @@ def main():
         command, *args = line.split()
         if command == "quit":
             break
-        getattr(pair, command.replace("-", "_"))(*args)
-        print("ok", flush=True)
+        otherwise = getattr(pair, command.replace("-", "_"))(*args)
+        print(f"ok, but {otherwise}" if otherwise else "ok", flush=True)
 
 
 main()
