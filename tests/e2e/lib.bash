@@ -61,6 +61,11 @@ need_mptcp() {
 	has_mptcp || skip "this kernel has no MPTCP"
 }
 
+need_netfilter() {
+	in_netns $PYTHON -c 'import socket; socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)' 2>/dev/null ||
+		skip "this kernel has no nf_tables"
+}
+
 is_quiet() {
 	[ -z "$(ip netns exec "$1" ss -Htan state connected exclude time-wait exclude syn-recv)" ]
 }
@@ -339,6 +344,7 @@ assert_said_on_pages() {
 
 # Clients never see a SYN-ACK, so handshakes stay under way and fill the SYN queue.
 lose_syn_acks() {
+	need_netfilter
 	in_netns nft -f - <<-END
 		table inet lose {
 			chain input {
