@@ -284,7 +284,7 @@ static __always_inline void note_queue(struct tcp_sock *child)
 	if (!queue)
 		return;
 	now = bpf_ktime_get_ns();
-	if (backlog != queue->backlog + 1 || now - queue->noted_ns > NOTED_FOR_NS)
+	if (!queue->run_ns || backlog != queue->backlog + 1 || now - queue->noted_ns > NOTED_FOR_NS)
 		queue->run_ns = now;
 	queue->backlog = backlog;
 	queue->noted_ns = now;
