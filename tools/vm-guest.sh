@@ -21,12 +21,17 @@ leave()
 	sleep 60
 }
 
-first()
+mount_kernel()
 {
-	/bin/busybox --install -s /bin
 	mount -t proc proc /proc
 	mount -t sysfs sysfs /sys
 	mount -t devtmpfs devtmpfs /dev
+}
+
+first()
+{
+	/bin/busybox --install -s /bin
+	mount_kernel
 	while read -r module; do
 		insmod "/modules/$module" || fail "cannot load $module"
 	done </modules/order
@@ -49,9 +54,7 @@ first()
 alone()
 {
 	port=1
-	mount -t proc proc /proc
-	mount -t sysfs sysfs /sys
-	mount -t devtmpfs devtmpfs /dev
+	mount_kernel
 	for name in output status up; do
 		stty -F /dev/ttyS$port raw
 		ln -s /dev/ttyS$port /run/vm/$name

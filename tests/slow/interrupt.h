@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * For looks.bats: between what a look at a listener reads, 10 ms go by, as where a host takes a
+ * For looks.bats: between what a look at a listener reads, some 7 ms go by, as where a host takes a
  * guest's CPU away.
  */
 #ifndef TCPWHY_INTERRUPT_H
