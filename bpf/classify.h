@@ -426,6 +426,13 @@ RULE is_accept_overflow_reset(const struct facts *f)
 	       has(f, FACT_EMBRYONIC | FACT_SEG_ACK | FACT_ABORT_OVERFLOW) && !has(f, FACT_SEG_SYN);
 }
 
+/* Its socket is gone: no socket, or the listener, answers for it. A SYN begins another one. */
+RULE is_late_segment(const struct facts *f)
+{
+	return (replied_with_reset(f, SOCKET_NONE) || replied_with_reset(f, SOCKET_LISTEN)) &&
+	       has(f, FACT_ON_ITS_WAY) && !has(f, FACT_SEG_SYN) && !has(f, FACT_EMBRYONIC);
+}
+
 /* No socket; or tcp_check_req() gave up a handshake at a segment that does not belong there. */
 RULE is_stray_segment(const struct facts *f)
 {
@@ -526,6 +533,12 @@ static inline __attribute__((always_inline)) enum verdict_group verdict_group(en
 	default:
 		return GROUP_UNKNOWN;
 	}
+}
+
+/* Is there a line without -a? An orderly end is no news, nor is what follows from another one. */
+static inline __attribute__((always_inline)) _Bool is_news(enum verdict verdict)
+{
+	return verdict_group(verdict) != GROUP_ORDERLY && verdict != VERDICT_late_segment;
 }
 
 #endif

@@ -72,7 +72,7 @@ static __always_inline bool is_worth_a_record(enum verdict verdict)
 {
 	if (filter_verdicts)
 		return is_wanted(verdict);
-	return show_orderly || verdict_group(verdict) != GROUP_ORDERLY;
+	return show_orderly || is_news(verdict);
 }
 
 __noinline int judge(const struct facts *facts)

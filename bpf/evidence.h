@@ -67,6 +67,8 @@ enum fact_flag {
 	FACT_EMBRYONIC = 1 << 22, /* reset reason INVALID_SYN: tcp_check_req() gave up a request */
 	FACT_SYN_QUEUE_FULL = 1 << 23, /* requests >= sk_max_ack_backlog, reqsk_queue_is_full() */
 	FACT_INFERRED = 1 << 25,       /* the kernel offers nothing that says so: likely only */
+	/* of the segment again */
+	FACT_ON_ITS_WAY = 1 << 26, /* its connection ended here less than one RTO ago: ended.h */
 	/* of the call */
 	FACT_SENDING = 1 << 24, /* it was to send; else to receive */
 };
@@ -164,7 +166,8 @@ struct evidence {
 	__u32 full_ms;        /* of a listener: for how long its accept queue has been full */
 	__u32 unaccepted_ms;  /* of a listener: for how long nothing was accepted, at least; 0 =
 				 unknown */
-	__u32 closed_ms;      /* since our process closed or shut down, if known; else 0 */
+	__u32 closed_ms;      /* since our process closed or shut down, if known; else 0. Under
+				 FACT_ON_ITS_WAY since the connection ended */
 	__s32 call_fd;        /* of EVENT_BAD_FD: the descriptor */
 	__u32 call_nr;        /* of EVENT_BAD_FD: the number of the system call */
 	__u32 seg_len;        /* payload bytes of the segment that was answered or dropped */

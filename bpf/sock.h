@@ -316,6 +316,14 @@ static __always_inline __u32 silent_jiffies(const struct tcp_sock *tp)
 	return sent < received ? sent : received;
 }
 
+/* Of a retransmission the first time: tcp_set_rto(). */
+static __always_inline __u32 rto_ms(const struct tcp_sock *tp)
+{
+	__u32 ms = ((READ(tp, srtt_us) >> 3) + READ(tp, rttvar_us)) / 1000;
+
+	return ms > RTO_MIN_MS ? ms : RTO_MIN_MS;
+}
+
 /*
  * Since the write that was never acknowledged: a retransmission's timer before the first time
  * that it was sent again, retrans_stamp. A loss probe, of which no trace is left, may have come
@@ -324,7 +332,6 @@ static __always_inline __u32 silent_jiffies(const struct tcp_sock *tp)
 static __always_inline __u32 ms_since_write(const struct tcp_sock *tp)
 {
 	__u64 unit_ns = 1000000;
-	__u32 rto_ms = ((READ(tp, srtt_us) >> 3) + READ(tp, rttvar_us)) / 1000;
 	__u32 age;
 
 	if (!READ(tp, retrans_stamp))
@@ -332,7 +339,7 @@ static __always_inline __u32 ms_since_write(const struct tcp_sock *tp)
 	if (bpf_core_field_exists(tp->tcp_usec_ts) && READ_BITFIELD(tp, tcp_usec_ts))
 		unit_ns = 1000;
 	age = (__u32)(bpf_ktime_get_ns() / unit_ns) - READ(tp, retrans_stamp);
-	return age * unit_ns / 1000000 + (rto_ms > RTO_MIN_MS ? rto_ms : RTO_MIN_MS);
+	return age * unit_ns / 1000000 + rto_ms(tp);
 }
 
 /* The settings that a socket leaves at 0 are those of its namespace. */
@@ -388,6 +395,7 @@ struct segment {
 	__u32 flags;        /* FACT_SEG_* */
 	__u32 len;          /* payload bytes */
 	__u32 seq;          /* sequence number */
+	__u32 ended_ms;     /* since its connection ended here: was_on_its_way() */
 };
 
 static __always_inline void segment_addresses(struct tuple *t, const void *network_header)
@@ -415,6 +423,7 @@ static __always_inline void details_of_segment(struct evidence *e, const struct 
 	e->tuple = seg->tuple;
 	e->seg_len = seg->len;
 	e->seg_seq = seg->seq;
+	e->closed_ms = seg->ended_ms;
 }
 
 static __always_inline bool segment_is_rst(const struct sk_buff *skb)

@@ -17,6 +17,7 @@
 #include "calls.h"
 #include "closers.h"
 #include "emit.h"
+#include "ended.h"
 #include "filter.h"
 #include "fin.h"
 #include "fits.h"
@@ -62,6 +63,8 @@ static __noinline void on_unhealthy_death(void *ctx, struct tcp_sock *tp, int st
 
 	facts.event = EVENT_DEATH;
 	facts_of_sock(&facts, tp, state);
+	if (state != BPF_TCP_SYN_SENT)
+		remember_end_of_sock(tp);
 	e = report(&facts, 1);
 	if (!e)
 		return;
@@ -105,6 +108,7 @@ static __noinline void on_late_data(void *ctx, struct tcp_sock *tp, struct sk_bu
 	judgement = judge(&facts);
 	if ((judgement & ~WORTH_A_RECORD) != VERDICT_late_data)
 		return;
+	remember_end_of_sock(tp);
 	death = facts;
 	death.event = EVENT_DEATH;
 	death.state = facts.err ? ST_FIN_WAIT1 : ST_FIN_WAIT2;
@@ -261,7 +265,7 @@ static __always_inline void on_reset_without_socket(const struct sk_buff *skb)
 	count(COUNT_RESETS_SENT, 1);
 	facts.event = EVENT_RESET;
 	facts.socket = SOCKET_NONE;
-	facts.flags = seg.flags;
+	facts.flags = seg.flags | FLAG_IF(was_on_its_way(&seg, netns), FACT_ON_ITS_WAY);
 	e = report(&facts, 1);
 	if (!e)
 		return;
@@ -296,6 +300,7 @@ static __always_inline void on_reset_by_time_wait(const struct sock *sk, const s
 	facts.socket = SOCKET_TIME_WAIT;
 	facts.state = BPF_TCP_TIME_WAIT;
 	facts.flags = seg.flags;
+	remember_end(&seg.tuple, netns_of_sock(sk), RTO_INITIAL_MS);
 	e = report(&facts, 1);
 	if (!e)
 		return;
@@ -319,6 +324,7 @@ static __noinline void on_reset_by_listener(const struct sock *sk, const struct 
 					    bool embryonic)
 {
 	struct listener *l = meet_listener(sk);
+	__u32 netns = netns_of_sock(sk);
 	struct facts facts = {};
 	struct segment seg;
 
@@ -329,6 +335,10 @@ static __noinline void on_reset_by_listener(const struct sock *sk, const struct 
 	facts_of_listener(&facts, sk, EVENT_RESET);
 	facts.flags |= seg.flags | FLAG_IF(embryonic, FACT_EMBRYONIC);
 	facts.flags |= FLAG_IF(!offers(reset_reason) && !offers(symbols), FACT_INFERRED);
+	if (embryonic)
+		remember_end(&seg.tuple, netns, RTO_INITIAL_MS);
+	else
+		facts.flags |= FLAG_IF(was_on_its_way(&seg, netns), FACT_ON_ITS_WAY);
 	if (l && embryonic && !offers(drop_socket))
 		__sync_fetch_and_add(&l->accounted, drops_of_given_up(&facts));
 	report_listener(sk, l, &facts, &seg, 1);

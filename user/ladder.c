@@ -220,6 +220,8 @@ static const struct {
 } reached_by[] = {
 	{ VERDICT_no_listener, LADDER_STRAY_RESETS },
 	{ VERDICT_late_data_time_wait, LADDER_STRAY_RESETS },
+	{ VERDICT_late_segment, LADDER_STRAY_RESETS },
+	{ VERDICT_late_segment, LADDER_GIVEN_UP },
 	{ VERDICT_stray_segment, LADDER_STRAY_RESETS },
 	{ VERDICT_stray_segment, LADDER_GIVEN_UP },
 	{ VERDICT_server_restarted, LADDER_GIVEN_UP },

@@ -106,7 +106,7 @@ static const struct argp_option described[] = {
 	{ "ipv4", '4', 0, 0, "IPv4, also where an IPv6 socket carries it", 2 },
 	{ "ipv6", '6', 0, 0, "IPv6", 2 },
 	{ 0, 0, 0, 0, "Which deaths:", 3 },
-	{ "all", 'a', 0, 0, "A line for orderly ends too", 3 },
+	{ "all", 'a', 0, 0, "A line for orderly ends and late segments too", 3 },
 	{ "verdict", KEY_VERDICT, "VERDICT,...", 0, "Only these verdicts; orderly ones need no -a",
 	  3 },
 	{ "limit", KEY_LIMIT, "N", 0,

@@ -295,7 +295,7 @@ static void say_closed(struct line *l, const struct evidence *e)
 {
 	if (!e->closed_ms || e->facts.event == EVENT_BAD_FD)
 		return;
-	say(l, "; closed ");
+	say(l, e->facts.flags & FACT_ON_ITS_WAY ? "; its connection ended " : "; closed ");
 	say_ms(l, e->closed_ms);
 	say(l, " before");
 	if (e->fin_silence_ms >= 1000) {
@@ -413,6 +413,7 @@ static void say_evidence(struct line *l, const struct evidence *e, enum verdict 
 		break;
 	case VERDICT_no_listener:
 	case VERDICT_late_data_time_wait:
+	case VERDICT_late_segment:
 	case VERDICT_stray_segment:
 	case VERDICT_server_restarted:
 		say_answered_segment(l, e);

@@ -23,8 +23,7 @@ static bool is_due(const struct story_choice *c, enum story_when when, FILE *out
 {
 	if (when != STORY_AUTO)
 		return when == STORY_ALWAYS;
-	return verdict_group(r->verdict) != GROUP_ORDERLY && has_time(c, r->e->time_ns) &&
-	       has_room(out);
+	return is_news(r->verdict) && has_time(c, r->e->time_ns) && has_room(out);
 }
 
 static bool was_told(const struct story_choice *c, const struct evidence *e)

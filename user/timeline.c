@@ -221,6 +221,7 @@ static enum way way_of_reset(const struct evidence *e, enum verdict verdict)
 	case VERDICT_no_listener:
 	case VERDICT_late_data_time_wait:
 	case VERDICT_accept_overflow_reset:
+	case VERDICT_late_segment:
 	case VERDICT_stray_segment:
 	case VERDICT_server_restarted:
 		return WAY_OUT;
@@ -292,7 +293,7 @@ static size_t steps_of(struct step *list, const struct evidence *e)
 		add_listener(&s);
 	else if (e->facts.socket == SOCKET_FULL && e->facts.event != EVENT_CALL)
 		add_life(&s);
-	else if (e->closed_ms)
+	else if (e->closed_ms && !(e->facts.flags & FACT_ON_ITS_WAY))
 		add(&s, STEP_FIN, WAY_OUT, e->closed_ms)->silence_ms = e->fin_silence_ms;
 	add_end(&s);
 	if (!s.n)

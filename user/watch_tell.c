@@ -87,8 +87,7 @@ static bool passes_recorded(struct watch *w, const struct record *r)
 	w->recorded.verdict[r->verdict] += r->e->count;
 	if (w->rows)
 		rows_count(w->rows, r);
-	return w->filter.verdicts || w->options->orderly ||
-	       verdict_group(r->verdict) != GROUP_ORDERLY;
+	return w->filter.verdicts || w->options->orderly || is_news(r->verdict);
 }
 
 void show_evidence(void *ctx, const struct evidence *e, const struct evidence *other)

@@ -34,6 +34,7 @@ together() {
 	accept-overflow-reset) echo accept-overflow-reset backlog-reset listener-closed peer-aborted ;;
 	peer-forgot) echo peer-forgot stray-segment ;;
 	server-restarted) echo peer-forgot server-restarted ;;
+	late-segment | late-segment-at-client) echo late-segment peer-forgot ;;
 	keepalive-reset) echo keepalive-reset stray-segment ;;
 	reset-after-close) echo unread-data reset-after-close ;;
 	esac
@@ -147,6 +148,14 @@ settle() {
 
 @test "keepalive-timeout: two keepalive probes of two are lost" {
 	deaths keepalive-timeout
+}
+
+@test "late-segment: the server closes with unread data, and more is on its way; the listener gets it" {
+	deaths late-segment
+}
+
+@test "late-segment-at-client: the client closes with unread data, and more is on its way; no socket gets it" {
+	deaths late-segment-at-client
 }
 
 @test "keepalive-user-timeout: TCP_USER_TIMEOUT ends the connection at the first lost probe of five" {

@@ -36,6 +36,7 @@ import time
 SERVER, CLIENT, NOBODY = "why-server", "why-client", "-"
 DATA = b"x" * 45
 FILLERS = 2         # an accept queue with backlog 1 holds two: it is full when len > backlog
+RTO_MIN = 0.2       # seconds: TCP_RTO_MIN, include/net/tcp.h
 TABLE = "inet why_peers"
 NETLINK_NETFILTER = 12  # include/uapi/linux/netlink.h
 JIFFY_MS = 4        # at HZ=250, as Debian's kernels have it
@@ -481,9 +482,23 @@ class Stage:
               lambda: f"{self.n} sockets of {end} in state {state}; there are {self.alive()}")
 
     def lose_server(self):
-        """The server's sockets vanish, and the client does not hear of it."""
+        """The server's sockets vanish, and the client does not hear of it. What it had sent before would have come by now."""
         self.rules(f"{self.to_client} tcp flags rst drop")
         self.server.abort()
+        time.sleep(3 * RTO_MIN)
+
+    def late_segments(self, closer, writer, to_writer):
+        """One closes with unread data; then comes what the other one has sent without having heard of it. The RST of close()
+        is lost, which has the flag ACK; that in answer to a segment has not."""
+        writer.send(DATA)
+        closer.wait_unread(len(DATA))
+        self.rules(f"{to_writer} tcp flags & (rst | ack) == rst | ack drop")
+        begun = time.monotonic()
+        closer.close()
+        writer.send(DATA)
+        writer.died(errno.ECONNRESET)
+        if time.monotonic() - begun > RTO_MIN:
+            raise Busy("machine too busy: the data may not have been on its way any more")
 
     def fill_accept_queue(self):
         self.client.connect(FILLERS)
@@ -667,6 +682,20 @@ def server_restarted(stage):
     stage.rules()
     stage.client.send(DATA)
     stage.client.died(errno.ECONNRESET)
+
+
+@scenario("late-segment", "the server closes with unread data, and more is on its way; the listener gets it",
+          ("unread-data", SERVER), ("late-segment", SERVER), ("peer-forgot", CLIENT))
+def late_segment(stage):
+    stage.establish()
+    stage.late_segments(stage.server, stage.client, stage.to_client)
+
+
+@scenario("late-segment-at-client", "the client closes with unread data, and more is on its way; no socket gets it",
+          ("unread-data", CLIENT), ("late-segment", NOBODY), ("peer-forgot", SERVER))
+def late_segment_at_client(stage):
+    stage.establish()
+    stage.late_segments(stage.client, stage.server, stage.to_server)
 
 
 def keepalive(stage, count, user_timeout=0):

@@ -5,7 +5,8 @@
     reuse.py HOST PORT SECONDS [TO COUNT]
 
 With TO and COUNT, so many connections, idle for times spread evenly from SECONDS to TO. The connections are not looked at
-while they are idle, as by clients without a thread for each. Says for each "<idle seconds> <what came of it>".
+while they are idle, as by clients without a thread for each. Says for each "<idle seconds> <port> <least> <most> <what came
+of it>": from the arrival of the first answer to the second request took between <least> and <most> ms.
 """
 
 import http.client
@@ -16,22 +17,34 @@ import time
 
 def ask(connection):
     connection.request("GET", "/")
+
+
+def answer(connection):
     connection.getresponse().read()
+
+
+def between(do, connection):
+    """Does it, and returns when it began and when it was done."""
+    begun = time.monotonic()
+    do(connection)
+    return begun, time.monotonic()
 
 
 def reuse(host, port, idle):
     connection = http.client.HTTPConnection(host, port, timeout=5)
-    ask(connection)
-    answered = time.monotonic()
+    asked, _ = between(ask, connection)
+    _, answered = between(answer, connection)
     time.sleep(max(0, answered + idle - time.monotonic()))
     sock = connection.sock
+    port = sock.getsockname()[1]
+    again, written = between(ask, connection)
     try:
-        ask(connection)
+        answer(connection)
         outcome = "ok" if connection.sock is sock else "ok, over another connection"
     except (OSError, http.client.HTTPException) as error:
         outcome = type(error).__name__
     connection.close()
-    sys.stdout.write(f"{idle:.4f} {outcome}\n")
+    sys.stdout.write(f"{idle:.4f} {port} {1000 * (again - answered):.0f} {1000 * (written - asked):.0f} {outcome}\n")
 
 
 def main():

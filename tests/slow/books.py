@@ -52,7 +52,8 @@ PLAYS_OTHERS = "mixed"
 
 RESET_GROUP = ("refused", "close-race", "keepalive-reset", "half-closed-reuse", "reset-after-close", "backlog-reset",
                "peer-forgot", "peer-aborted")
-RESETS_IN_REPLY = "no-listener", "late-data-time-wait", "accept-overflow-reset", "stray-segment", "server-restarted"
+RESETS_IN_REPLY = ("no-listener", "late-data-time-wait", "accept-overflow-reset", "late-segment", "stray-segment",
+                   "server-restarted")
 TIMEOUTS = ("keepalive-timeout", "keepalive-user-timeout", "connect-timeout", "orphan-timeout", "zero-window-timeout",
             "egress-blocked", "unreachable", "user-timeout", "retransmit-timeout")
 OPEN = "ESTABLISHED", "CLOSE_WAIT"

@@ -30,7 +30,7 @@ static inline struct facts facts_for(enum verdict verdict)
 			.err_soft = ONE_OF(&seed, 0, 113),
 			.flags = ONE_OF(&seed, 0, 0, 1u << 31, ~0u, ~0u) ^
 				 1u << ONE_OF(&seed, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9) ^
-				 1u << ONE_OF(&seed, 0, 2, 6, 7, 9, 10, 11, 16, 17, 20, 22, 23),
+				 1u << ONE_OF(&seed, 0, 2, 6, 7, 9, 10, 11, 16, 17, 20, 22, 23, 26),
 			.unread = ONE_OF(&seed, 0, 45),
 			.unacked = ONE_OF(&seed, 0, 45),
 			.unsent = ONE_OF(&seed, 0, 45),

@@ -398,6 +398,11 @@ static struct facts late_data_time_wait(void)
 	return f;
 }
 
+static struct facts late_segment(void)
+{
+	return answered(SOCKET_NONE, FACT_SEG_ACK | FACT_ON_ITS_WAY);
+}
+
 static struct facts stray_segment(void)
 {
 	return answered(SOCKET_NONE, FACT_SEG_ACK);
@@ -567,6 +572,7 @@ static const struct row {
 	{ VERDICT_retransmit_timeout, retransmit_timeout },
 	{ VERDICT_no_listener, no_listener },
 	{ VERDICT_late_data_time_wait, late_data_time_wait },
+	{ VERDICT_late_segment, late_segment },
 	{ VERDICT_stray_segment, stray_segment },
 	{ VERDICT_accept_overflow_reset, accept_overflow_reset },
 	{ VERDICT_server_restarted, server_restarted },
@@ -1458,6 +1464,44 @@ static void reset_without_a_socket_by_the_segment(void **state)
 	}
 }
 
+/* Whoever answers for its socket, which is gone; but a SYN, and a handshake that is given up, are
+ * of a new connection. */
+static void segment_that_was_on_its_way(void **state)
+{
+	static const struct {
+		enum socket_kind kind;
+		__u32 flags;
+		enum verdict verdict;
+	} segments[] = {
+		{ SOCKET_NONE, FACT_SEG_ACK, VERDICT_late_segment },
+		{ SOCKET_NONE, FACT_SEG_FIN | FACT_SEG_ACK, VERDICT_late_segment },
+		{ SOCKET_NONE, FACT_SEG_SYN, VERDICT_no_listener },
+		{ SOCKET_NONE, FACT_SEG_SYN | FACT_SEG_ACK, VERDICT_stray_segment },
+		{ SOCKET_LISTEN, FACT_SEG_ACK, VERDICT_late_segment },
+		{ SOCKET_LISTEN, FACT_SEG_ACK | FACT_EMBRYONIC, VERDICT_stray_segment },
+		{ SOCKET_LISTEN, FACT_SEG_ACK | FACT_EMBRYONIC | FACT_ABORT_OVERFLOW,
+		  VERDICT_accept_overflow_reset },
+		{ SOCKET_TIME_WAIT, FACT_SEG_ACK, VERDICT_late_data_time_wait },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(segments); i++) {
+		struct facts f = answered(segments[i].kind, segments[i].flags | FACT_ON_ITS_WAY);
+
+		expect_verdict(&f, segments[i].verdict);
+	}
+}
+
+/* What is shown without -a. */
+static void orderly_ends_and_late_segments_are_no_news(void **state)
+{
+	(void)state;
+	for (int v = 0; v < VERDICT_COUNT; v++)
+		assert_int_equal(is_news(v), v != VERDICT_closed_by_peer &&
+						     v != VERDICT_closed_here &&
+						     v != VERDICT_late_segment);
+}
+
 static void reset_by_time_wait_whatever_came(void **state)
 {
 	static const __u32 segments[] = { 0, FACT_SEG_ACK, FACT_SEG_FIN | FACT_SEG_ACK,
@@ -1980,6 +2024,8 @@ int main(void)
 		cmocka_unit_test(error_that_no_timer_gives_is_unknown),
 		cmocka_unit_test(any_timeout_of_an_orphan_is_the_orphans),
 		cmocka_unit_test(reset_without_a_socket_by_the_segment),
+		cmocka_unit_test(segment_that_was_on_its_way),
+		cmocka_unit_test(orderly_ends_and_late_segments_are_no_news),
 		cmocka_unit_test(reset_by_time_wait_whatever_came),
 		cmocka_unit_test(full_queue_alone_is_no_overflow_reset),
 		cmocka_unit_test(embryonic_reset_is_not_always_an_overflow),

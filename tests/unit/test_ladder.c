@@ -205,6 +205,7 @@ static const struct {
 	  LINUX_6_1 & ~NO_FUNCTIONS,
 	  { { VERDICT_no_listener, REACH_NONE },
 	    { VERDICT_late_data_time_wait, REACH_NONE },
+	    { VERDICT_late_segment, REACH_NONE },
 	    { VERDICT_stray_segment, REACH_NONE },
 	    { VERDICT_accept_overflow, REACH_INFERRED },
 	    { VERDICT_syn_queue_overflow, REACH_INFERRED },
@@ -216,6 +217,7 @@ static const struct {
 	  LINUX_6_1 & ~BIT(symbols),
 	  { { VERDICT_accept_overflow_reset, REACH_INFERRED },
 	    { VERDICT_server_restarted, REACH_INFERRED },
+	    { VERDICT_late_segment, REACH_INFERRED },
 	    { VERDICT_stray_segment, REACH_INFERRED },
 	    { VERDICT_syn_dropped, REACH_NONE } } },
 };
