@@ -95,8 +95,9 @@ static __always_inline void on_death(void *ctx, struct tcp_sock *tp, int state)
  * Data reached a socket that its process had closed. The kernel first ends the connection as if an
  * RST had come (or as an orderly end, where the data came with the ACK of our FIN), then sends the
  * RST and comes here. So the verdict that was counted a moment ago is taken back.
+ * Returns whether it was late data.
  */
-static __noinline void on_late_data(void *ctx, struct tcp_sock *tp, struct sk_buff *skb)
+static __noinline int on_late_data(void *ctx, struct tcp_sock *tp, struct sk_buff *skb)
 {
 	struct facts facts = {}, death;
 	int judgement, taken_back;
@@ -107,8 +108,7 @@ static __noinline void on_late_data(void *ctx, struct tcp_sock *tp, struct sk_bu
 	facts_of_sock(&facts, tp, READ(as_sock(tp), __sk_common.skc_state));
 	judgement = judge(&facts);
 	if ((judgement & ~WORTH_A_RECORD) != VERDICT_late_data)
-		return;
-	remember_end_of_sock(tp);
+		return false;
 	death = facts;
 	death.event = EVENT_DEATH;
 	death.state = facts.err ? ST_FIN_WAIT1 : ST_FIN_WAIT2;
@@ -118,14 +118,15 @@ static __noinline void on_late_data(void *ctx, struct tcp_sock *tp, struct sk_bu
 	if (facts.err)
 		count(COUNT_RESETS_RECEIVED, -1);
 	if (!((judgement | taken_back) & WORTH_A_RECORD))
-		return;
+		return true;
 	e = reserve_evidence(&facts);
 	if (!e)
-		return;
+		return true;
 	read_segment(&seg, skb);
 	tell_of_death(e, tp, seg.len);
 	take_stacks_of_orphan(ctx, e, tp);
 	send(e);
+	return true;
 }
 
 /* ---- listeners ------------------------------------------------------------------------------- */
@@ -349,8 +350,8 @@ static __always_inline void on_reset_by_sock(void *ctx, struct tcp_sock *tp, str
 	if (!pass_sock(tp))
 		return;
 	count(COUNT_RESETS_SENT, 1);
-	if (skb)
-		on_late_data(ctx, tp, skb);
+	if (skb && on_late_data(ctx, tp, skb))
+		remember_end_of_sock(tp);
 }
 
 static __noinline void on_stray_reset(const struct sock *sk, const struct sk_buff *skb)
