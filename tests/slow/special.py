@@ -499,6 +499,7 @@ def last_ack_reset(stage):
     stage.client.wait_own_state(peers.FIN_WAIT2)
     stage.rules(f"{stage.to_server} tcp flags rst drop")
     stage.client.abort()
+    time.sleep(3 * peers.RTO_MIN)   # what comes then was not on its way
     stage.rules()
     stage.server.close()
 
