@@ -145,9 +145,19 @@ __noinline int was_on_its_way(struct segment *seg, __u32 netns)
 static __noinline int remember_end_of_sock(const struct tcp_sock *tp)
 {
 	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
-	struct tuple tuple = {};
+	struct tuple tuple = {
+		.lport = local_port(tp),
+		.rport = remote_port(tp),
+		.family = READ(sk, __sk_common.skc_family),
+	};
 
-	tuple_of_sock(&tuple, sk, local_port(tp));
+	if (tuple.family == AF_INET6) {
+		BPF_CORE_READ_INTO(&tuple.laddr, sk, __sk_common.skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO(&tuple.raddr, sk, __sk_common.skc_v6_daddr);
+	} else {
+		*(__u32 *)tuple.laddr = READ(sk, __sk_common.skc_rcv_saddr);
+		*(__u32 *)tuple.raddr = READ(sk, __sk_common.skc_daddr);
+	}
 	return remember_end(&tuple, netns_of_sock(sk), rto_ms(tp));
 }
 

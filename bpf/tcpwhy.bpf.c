@@ -250,28 +250,34 @@ int HOOK(on_set_state, struct sock *sk, int old, int new)
 
 /* ---- resets ---------------------------------------------------------------------------------- */
 
+static __always_inline __u32 netns_of_segment(const struct sk_buff *skb)
+{
+	return BPF_CORE_READ(skb, dev, nd_net.net, ns.inum);
+}
+
 static __always_inline void on_reset_without_socket(const struct sk_buff *skb)
 {
 	struct facts facts = {};
 	struct segment seg;
 	struct evidence *e;
-	__u32 netns;
 
 	if (filter_owners())
 		return;
 	read_segment(&seg, skb);
-	netns = BPF_CORE_READ(skb, dev, nd_net.net, ns.inum);
-	if (!pass_tuple(&seg.tuple) || (filter_netns && netns != filter_netns))
+	if (!pass_tuple(&seg.tuple) || (filter_netns && netns_of_segment(skb) != filter_netns))
 		return;
 	count(COUNT_RESETS_SENT, 1);
 	facts.event = EVENT_RESET;
 	facts.socket = SOCKET_NONE;
-	facts.flags = seg.flags | FLAG_IF(was_on_its_way(&seg, netns), FACT_ON_ITS_WAY);
+	facts.flags = seg.flags;
+	if (!(seg.flags & FACT_SEG_SYN)) /* a flood of these is not to be looked up */
+		facts.flags |=
+			FLAG_IF(was_on_its_way(&seg, netns_of_segment(skb)), FACT_ON_ITS_WAY);
 	e = report(&facts, 1);
 	if (!e)
 		return;
 	details_of_segment(e, &seg);
-	e->netns = netns;
+	e->netns = netns_of_segment(skb);
 	send(e);
 }
 
