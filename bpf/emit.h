@@ -17,16 +17,18 @@ const volatile bool kernel_stacks = false; /* --kstack */
 
 /*
  * In a storm, nearly all that it costs is to make records, of which nobody reads that many. So of
- * each verdict a CPU makes this many in a slice of time, 131 ms; what is beyond is counted twice,
- * as the verdict and as thinned. 0 = no end.
+ * each verdict a CPU makes this many in a slice of time, 131 ms, and STORM_SHARE of it in each
+ * slice after one in which they did not suffice; what is beyond is counted twice, as the verdict
+ * and as thinned. 0 = no end.
  */
 const volatile __u32 records_per_slice = 0;
 
 #define SLICE_US_SHIFT 17
+#define STORM_SHARE(n) ((n) / 8)
 
 struct slice {
-	__u32 number;  /* of the latest in which there was one */
-	__u32 records; /* in it */
+	__u32 number; /* of the latest in which one was due */
+	__u32 left;   /* so many more may be made in it */
 };
 
 struct slices {
@@ -121,6 +123,14 @@ static __always_inline void count_verdict(__u32 judgement, __s64 n)
 		__sync_fetch_and_add(&counts->verdict[verdict], n);
 }
 
+static __always_inline void begin_slice(struct slice *slice, __u32 now)
+{
+	bool storm = slice->number + 1 == now && !slice->left;
+
+	slice->number = now;
+	slice->left = storm ? STORM_SHARE(records_per_slice) : records_per_slice;
+}
+
 /*
  * Is the record of a verdict, which stands for n events, one too many? Then it is counted. A
  * function of its own because of its frame: the verifier adds them up.
@@ -137,9 +147,11 @@ __noinline int thin(__u32 verdict, __u32 n)
 	verdict &= VERDICTS_MAX - 1;
 	slice = &all->of[verdict];
 	if (slice->number != now)
-		*slice = (struct slice){ .number = now };
-	if (slice->records++ < records_per_slice)
+		begin_slice(slice, now);
+	if (slice->left) {
+		slice->left--;
 		return false;
+	}
 	__sync_fetch_and_add(&counts->thinned[verdict], n);
 	if (!has_thinned)
 		has_thinned = true;
