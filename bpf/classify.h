@@ -105,6 +105,12 @@ RULE reset_by_living_socket(const struct facts *f)
 	return has(f, FACT_TSTAMP_OK | FACT_SAW_TSTAMP) && f->state != ST_SYN_RECV;
 }
 
+/* May more come of what the peer sent before it heard of the end? See bpf/ended.h. */
+RULE leaves_segments_on_their_way(const struct facts *f)
+{
+	return !connecting(f) && !(was_reset(f) && reset_by_living_socket(f));
+}
+
 /*
  * Without timestamps the origin of an RST can only be inferred. A stateless RST answers a segment
  * of ours: with nothing outstanding there was none to answer; and a peer that was heard of a

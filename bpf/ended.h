@@ -7,6 +7,9 @@
  * apart here. A segment that comes later than the peer's timer would have sent it again is a
  * stranger's.
  *
+ * An RST that the peer's own socket has built is the last of its segments, and is taken in order
+ * only (RFC 5961, 3.2): nothing is on its way then.
+ *
  * There is room for some thousand, the latest. So in a storm some are forgotten too early, and what
  * comes for them is called what it is without this.
  */
@@ -16,27 +19,26 @@
 #include "sock.h"
 
 #define ENDED_BUCKETS 2048 /* a power of two */
-#define ENDED_WAYS    4    /* ends in a bucket */
+#define ENDED_WAYS    5    /* ends in a bucket */
 
 /* RFC 6298, 2.1: of a timer as long as no round trip was measured. */
 #define RTO_INITIAL_MS 1000
 
 struct ended {
-	__u64 key;     /* of the connection; 0 = none */
+	__u32 key;     /* of the connection; 0 = none */
 	__u32 jiffies; /* when it ended */
 	__u32 rto_ms;  /* for so long segments may come that were on their way */
 };
 
+/* In one cache line, which most of what an end costs here goes for. */
 struct ended_bucket {
 	struct ended ways[ENDED_WAYS];
+	__u32 next; /* the oldest of the ways: to be taken next */
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, ENDED_BUCKETS);
-	__type(key, __u32);
-	__type(value, struct ended_bucket);
-} ended SEC(".maps");
+_Static_assert(sizeof(struct ended_bucket) == 64, "a bucket is one cache line");
+
+static struct ended_bucket ended[ENDED_BUCKETS] __attribute__((aligned(64)));
 
 static __always_inline __u64 mix(__u64 hash, __u32 word)
 {
@@ -58,67 +60,49 @@ static __always_inline __u64 mix_address(__u64 hash, const __u8 *address, __u16 
 	return hash;
 }
 
-/* Two connections have the same one as seldom as 64 bits are guessed. Never 0. */
-static __always_inline __u64 key_of_end(const struct tuple *t, __u32 netns)
+/* Where it is looked for, in the lower half, and what it is known by, in the upper one. */
+static __always_inline __u64 hash_of_end(const struct tuple *t, __u32 netns)
 {
 	__u64 hash = mix(netns, (__u32)t->lport << 16 | t->rport);
 
 	hash = mix_address(hash, t->laddr, t->family);
-	hash = mix_address(hash, t->raddr, t->family);
-	return hash | 1ULL << 63;
+	return mix_address(hash, t->raddr, t->family);
 }
 
-static __always_inline struct ended_bucket *bucket_of_end(__u64 key)
+static __always_inline struct ended_bucket *bucket_of_end(__u64 hash)
 {
-	__u32 number = key & (ENDED_BUCKETS - 1);
-
-	return bpf_map_lookup_elem(&ended, &number);
+	return &ended[hash & (ENDED_BUCKETS - 1)];
 }
 
-/* That of the connection, or an empty one, or the oldest. */
-static __always_inline struct ended *slot_of_end(struct ended_bucket *bucket, __u64 key)
+/* Two connections have the same one, and the same bucket, as seldom as 43 bits are guessed. */
+static __always_inline __u32 key_of_end(__u64 hash)
 {
-	struct ended *slot = &bucket->ways[0];
-
-	for (int i = 0; i < ENDED_WAYS; i++) {
-		struct ended *way = &bucket->ways[i];
-
-		if (way->key == key || !way->key)
-			return way;
-		if ((__s32)(way->jiffies - slot->jiffies) < 0)
-			slot = way;
-	}
-	return slot;
+	return hash >> 32 | 1;
 }
 
-static __always_inline const struct ended *find_end(__u64 key)
+/* The oldest way, since they are taken by turns. */
+static __always_inline struct ended *take_way(struct ended_bucket *bucket)
 {
-	const struct ended_bucket *bucket = bucket_of_end(key);
+	__u32 way = bucket->next;
 
-	if (!bucket)
-		return NULL;
-	for (int i = 0; i < ENDED_WAYS; i++)
-		if (bucket->ways[i].key == key)
-			return &bucket->ways[i];
-	return NULL;
+	if (way >= ENDED_WAYS)
+		way = 0;
+	bucket->next = way + 1;
+	return &bucket->ways[way];
 }
 
 /* Functions of their own, which the verifier walks through once. Both return 0 or 1. */
 
 __noinline int remember_end(const struct tuple *t, __u32 netns, __u32 rto_ms)
 {
-	struct ended_bucket *bucket;
 	struct ended *end;
-	__u64 key;
+	__u64 hash;
 
 	if (!t)
 		return 0;
-	key = key_of_end(t, netns);
-	bucket = bucket_of_end(key);
-	if (!bucket)
-		return 0;
-	end = slot_of_end(bucket, key);
-	end->key = key;
+	hash = hash_of_end(t, netns);
+	end = take_way(bucket_of_end(hash));
+	end->key = key_of_end(hash);
 	end->jiffies = bpf_jiffies64();
 	end->rto_ms = rto_ms;
 	return 1;
@@ -127,38 +111,31 @@ __noinline int remember_end(const struct tuple *t, __u32 netns, __u32 rto_ms)
 /* Was the segment on its way when its connection ended here? Then when that was is noted, too. */
 __noinline int was_on_its_way(struct segment *seg, __u32 netns)
 {
-	const struct ended *end;
-	__u32 age;
+	const struct ended_bucket *bucket;
+	__u64 hash;
 
 	if (!seg)
 		return false;
-	end = find_end(key_of_end(&seg->tuple, netns));
-	if (!end)
-		return false;
-	age = ms_since(end->jiffies);
-	if (age > end->rto_ms)
-		return false;
-	seg->ended_ms = age;
-	return true;
+	hash = hash_of_end(&seg->tuple, netns);
+	bucket = bucket_of_end(hash);
+	for (int i = 0; i < ENDED_WAYS; i++) {
+		const struct ended *end = &bucket->ways[i];
+		__u32 age = ms_since(end->jiffies);
+
+		if (end->key != key_of_end(hash) || age > end->rto_ms)
+			continue;
+		seg->ended_ms = age;
+		return true;
+	}
+	return false;
 }
 
 static __noinline int remember_end_of_sock(const struct tcp_sock *tp)
 {
-	const struct sock *sk = &tp->inet_conn.icsk_inet.sk;
-	struct tuple tuple = {
-		.lport = local_port(tp),
-		.rport = remote_port(tp),
-		.family = READ(sk, __sk_common.skc_family),
-	};
+	struct tuple tuple = {};
 
-	if (tuple.family == AF_INET6) {
-		BPF_CORE_READ_INTO(&tuple.laddr, sk, __sk_common.skc_v6_rcv_saddr);
-		BPF_CORE_READ_INTO(&tuple.raddr, sk, __sk_common.skc_v6_daddr);
-	} else {
-		*(__u32 *)tuple.laddr = READ(sk, __sk_common.skc_rcv_saddr);
-		*(__u32 *)tuple.raddr = READ(sk, __sk_common.skc_daddr);
-	}
-	return remember_end(&tuple, netns_of_sock(sk), rto_ms(tp));
+	tuple_of_tcp_sock(&tuple, tp);
+	return remember_end(&tuple, netns_of_tcp_sock(tp), rto_ms(tp));
 }
 
 #endif

@@ -378,4 +378,10 @@ static __always_inline struct tcp_sock *passing_sock(struct sock *sk)
 	return tp && pass_sock(tp) ? tp : NULL;
 }
 
+/* The same of what is a TCP socket for sure, where only that is asked. */
+static __always_inline bool passes(struct sock *sk)
+{
+	return !filters || passing_sock(sk);
+}
+
 #endif

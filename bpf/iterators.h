@@ -221,7 +221,7 @@ static __always_inline void look_at(const struct sock *sk)
 	struct listener *l = find_listener(sk);
 
 	/* If its end was missed, the memory may be another's. */
-	if (!l || sock_kind(sk) != SOCKET_LISTEN || local_port_of(sk) != l->lport ||
+	if (!l || sock_kind(sk, false) != SOCKET_LISTEN || local_port_of(sk) != l->lport ||
 	    !pass_listener(sk, l))
 		return;
 	look_at_listener(sk, l, last_look);

@@ -533,7 +533,7 @@ static __noinline void on_last_ack(const struct sock *sk, const struct sk_buff *
 	facts_of_listener(&facts, sk, EVENT_ACK_DROP);
 	if (request && facts.flags & FACT_ABORT_OVERFLOW)
 		return; /* answered by an RST, and seen there */
-	read_segment(&seg, skb);
+	read_segment(&seg, skb, false);
 	if (seg.flags & FACT_SEG_SYN) /* Fast Open: it goes on without a child */
 		return;
 	facts.flags |= seg.flags;

@@ -44,13 +44,13 @@ static __always_inline __u32 ms_since(__u32 jiffies)
 }
 
 /* A request socket answers with the listener that it belongs to, so it never comes here. */
-static __always_inline enum socket_kind sock_kind(const struct sock *sk)
+static __always_inline enum socket_kind sock_kind(const struct sock *sk, bool trusted)
 {
-	/* Some verifiers optimise the check for NULL away: a probe of it reads 0, which is no
+	/* Some verifiers optimise the check for NULL away: who reads it then reads 0, which is no
 	 * family. */
-	if (!sk || !BPF_CORE_READ(sk, __sk_common.skc_family))
+	if (!sk || !READ_AS(trusted, sk, __sk_common.skc_family))
 		return SOCKET_NONE;
-	switch (BPF_CORE_READ(sk, __sk_common.skc_state)) {
+	switch (READ_AS(trusted, sk, __sk_common.skc_state)) {
 	case BPF_TCP_TIME_WAIT:
 		return SOCKET_TIME_WAIT;
 	case BPF_TCP_LISTEN:
@@ -71,7 +71,7 @@ static __always_inline struct sock *as_sock(struct tcp_sock *tp)
 static __always_inline struct tcp_sock *tcp_of_sock(struct sock *sk)
 {
 #ifdef PROBES_ONLY /* bpf_skc_to_tcp_sock() is for pointers that the verifier trusts */
-	enum socket_kind kind = sock_kind(sk);
+	enum socket_kind kind = sock_kind(sk, false);
 
 	if (kind != SOCKET_FULL && kind != SOCKET_LISTEN)
 		return NULL;
@@ -244,25 +244,49 @@ static __always_inline void facts_of_sock(struct facts *f, const struct tcp_sock
 }
 
 /* Works for minisocks too: only struct sock_common is read. */
-static __always_inline void tuple_of_sock(struct tuple *t, const struct sock *sk, __u16 lport)
+static __always_inline void tuple_of_any(struct tuple *t, const struct sock *sk, __u16 lport,
+					 bool trusted)
 {
 	const struct sock_common *common = &sk->__sk_common;
+	__u32 *laddr = (__u32 *)t->laddr, *raddr = (__u32 *)t->raddr;
 
 	t->lport = lport;
-	t->rport = bpf_ntohs(BPF_CORE_READ(common, skc_dport));
-	t->family = BPF_CORE_READ(common, skc_family);
-	if (t->family == AF_INET6) {
+	t->rport = bpf_ntohs(READ_AS(trusted, common, skc_dport));
+	t->family = READ_AS(trusted, common, skc_family);
+	if (t->family != AF_INET6) {
+		*laddr = READ_AS(trusted, common, skc_rcv_saddr);
+		*raddr = READ_AS(trusted, common, skc_daddr);
+	} else if (trusted) {
+		for (int i = 0; i < 4; i++) {
+			laddr[i] = READ(common, skc_v6_rcv_saddr.in6_u.u6_addr32[i]);
+			raddr[i] = READ(common, skc_v6_daddr.in6_u.u6_addr32[i]);
+		}
+	} else {
 		BPF_CORE_READ_INTO(&t->laddr, common, skc_v6_rcv_saddr);
 		BPF_CORE_READ_INTO(&t->raddr, common, skc_v6_daddr);
-	} else {
-		*(__u32 *)t->laddr = BPF_CORE_READ(common, skc_rcv_saddr);
-		*(__u32 *)t->raddr = BPF_CORE_READ(common, skc_daddr);
 	}
+}
+
+static __always_inline void tuple_of_sock(struct tuple *t, const struct sock *sk, __u16 lport)
+{
+	tuple_of_any(t, sk, lport, false);
+}
+
+static __always_inline void tuple_of_tcp_sock(struct tuple *t, const struct tcp_sock *tp)
+{
+	tuple_of_any(t, &tp->inet_conn.icsk_inet.sk, local_port(tp), true);
 }
 
 static __always_inline __u32 netns_of_sock(const struct sock *sk)
 {
 	return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+static __always_inline __u32 netns_of_tcp_sock(const struct tcp_sock *tp)
+{
+	const struct net *net = READ(tp, inet_conn.icsk_inet.sk.__sk_common.skc_net.net);
+
+	return READ(net, ns.inum);
 }
 
 static __always_inline bool queue_is_full(const struct sock *sk)
@@ -360,19 +384,19 @@ static __always_inline void timers_of_sock(struct evidence *e, const struct tcp_
 }
 
 /* Which socket it is, of a connection or a listener. */
-static __always_inline void identity_of_sock(struct evidence *e, const struct sock *sk)
+static __always_inline void socket_of_sock(struct evidence *e, const struct sock *sk)
 {
 	e->sock_id = (__u64)sk;
 	e->socket = (__u64)BPF_CORE_READ(sk, sk_socket);
 	e->inode = sock_inode(sk);
-	e->netns = netns_of_sock(sk);
-	tuple_of_sock(&e->tuple, sk, local_port_of(sk));
 }
 
 /* What the words need beside the facts. */
 static __always_inline void details_of_sock(struct evidence *e, struct tcp_sock *tp)
 {
-	identity_of_sock(e, as_sock(tp));
+	socket_of_sock(e, as_sock(tp));
+	e->netns = netns_of_tcp_sock(tp);
+	tuple_of_tcp_sock(&e->tuple, tp);
 	e->total_retrans = READ(tp, total_retrans);
 	e->snd_una = READ(tp, snd_una);
 	e->snd_nxt = READ(tp, snd_nxt);
@@ -382,7 +406,9 @@ static __always_inline void details_of_sock(struct evidence *e, struct tcp_sock 
 
 static __always_inline void details_of_listener(struct evidence *e, const struct sock *sk)
 {
-	identity_of_sock(e, sk);
+	socket_of_sock(e, sk);
+	e->netns = netns_of_sock(sk);
+	tuple_of_sock(&e->tuple, sk, local_port_of(sk));
 	e->backlog = BPF_CORE_READ(sk, sk_ack_backlog);
 	e->backlog_max = BPF_CORE_READ(sk, sk_max_ack_backlog);
 	e->syn_queue = requests_under_way(sk);
@@ -397,26 +423,6 @@ struct segment {
 	__u32 seq;          /* sequence number */
 	__u32 ended_ms;     /* since its connection ended here: was_on_its_way() */
 };
-
-static __always_inline void segment_addresses(struct tuple *t, const void *network_header)
-{
-	struct ipv6hdr ip6;
-	struct iphdr ip;
-	__u8 version = 0;
-
-	bpf_probe_read_kernel(&version, 1, network_header);
-	if (version >> 4 == 6) {
-		t->family = AF_INET6;
-		bpf_probe_read_kernel(&ip6, sizeof(ip6), network_header);
-		__builtin_memcpy(t->laddr, &ip6.daddr, 16);
-		__builtin_memcpy(t->raddr, &ip6.saddr, 16);
-	} else {
-		t->family = AF_INET;
-		bpf_probe_read_kernel(&ip, sizeof(ip), network_header);
-		__builtin_memcpy(t->laddr, &ip.daddr, 4);
-		__builtin_memcpy(t->raddr, &ip.saddr, 4);
-	}
-}
 
 static __always_inline void details_of_segment(struct evidence *e, const struct segment *seg)
 {
@@ -440,24 +446,81 @@ static __always_inline bool is_ipv4(const struct sk_buff *skb)
 	return BPF_CORE_READ(skb, protocol) == bpf_htons(ETH_P_IP);
 }
 
-/* Of a received skb whose data begins at its TCP header, as in tcp_v4_rcv(). */
-static __always_inline void read_segment(struct segment *seg, const struct sk_buff *skb)
-{
-	const void *head = BPF_CORE_READ(skb, head);
-	__u32 len = BPF_CORE_READ(skb, len);
-	struct tcphdr tcp = {};
+/* What one probe reads: both headers of IPv4 without options, or that of IPv6. */
+#define HEADER_BYTES 40
 
-	bpf_probe_read_kernel(&tcp, sizeof(tcp), head + BPF_CORE_READ(skb, transport_header));
-	__builtin_memset(seg, 0, sizeof(*seg));
-	segment_addresses(&seg->tuple, head + BPF_CORE_READ(skb, network_header));
-	seg->tuple.lport = bpf_ntohs(tcp.dest);
-	seg->tuple.rport = bpf_ntohs(tcp.source);
-	seg->seq = bpf_ntohl(tcp.seq);
-	/* no branches: the verifier of 5.10 looks at what follows once for each way */
-	seg->flags = tcp.syn * FACT_SEG_SYN | tcp.ack * FACT_SEG_ACK | tcp.rst * FACT_SEG_RST |
-		     tcp.fin * FACT_SEG_FIN;
-	if (len > tcp.doff * 4u)
-		seg->len = len - tcp.doff * 4u;
+struct headers {
+	union {
+		__u8 version; /* in the upper half */
+		struct iphdr ip;
+		struct ipv6hdr ip6;
+		__u8 bytes[HEADER_BYTES];
+	};
+	struct tcphdr tcp;
+};
+
+static __always_inline void read_headers(struct headers *h, const void *network, __u32 length)
+{
+	bpf_probe_read_kernel(h->bytes, sizeof(h->bytes), network);
+	if (length + sizeof(h->tcp) == sizeof(h->bytes))
+		__builtin_memcpy(&h->tcp, h->bytes + sizeof(h->ip), sizeof(h->tcp));
+	else
+		bpf_probe_read_kernel(&h->tcp, sizeof(h->tcp), network + length);
+}
+
+static __always_inline void segment_addresses(struct tuple *t, const struct headers *h)
+{
+	if (h->version >> 4 == 6) {
+		t->family = AF_INET6;
+		__builtin_memcpy(t->laddr, &h->ip6.daddr, 16);
+		__builtin_memcpy(t->raddr, &h->ip6.saddr, 16);
+	} else {
+		t->family = AF_INET;
+		__builtin_memcpy(t->laddr, &h->ip.daddr, 4);
+		__builtin_memcpy(t->raddr, &h->ip.saddr, 4);
+	}
+}
+
+/* Where a segment's headers are. */
+struct header_places {
+	const void *network;
+	__u32 length; /* of the network header, with what follows it up to the TCP header */
+	__u32 len;    /* from the TCP header on */
+};
+
+/* A function of its own, which the verifier walks through once. Returns nothing of use. */
+__noinline int parse_segment(struct segment *seg, const struct header_places *at)
+{
+	struct headers h = {};
+
+	if (!seg || !at)
+		return 0;
+	read_headers(&h, at->network, at->length);
+	*seg = (struct segment){};
+	segment_addresses(&seg->tuple, &h);
+	seg->tuple.lport = bpf_ntohs(h.tcp.dest);
+	seg->tuple.rport = bpf_ntohs(h.tcp.source);
+	seg->seq = bpf_ntohl(h.tcp.seq);
+	seg->flags = FLAG_IF(h.tcp.syn, FACT_SEG_SYN) | FLAG_IF(h.tcp.ack, FACT_SEG_ACK) |
+		     FLAG_IF(h.tcp.rst, FACT_SEG_RST) | FLAG_IF(h.tcp.fin, FACT_SEG_FIN);
+	if (at->len > h.tcp.doff * 4u)
+		seg->len = at->len - h.tcp.doff * 4u;
+	return 0;
+}
+
+/* Of a received skb whose data begins at its TCP header, as in tcp_v4_rcv(). */
+static __always_inline void read_segment(struct segment *seg, const struct sk_buff *skb,
+					 bool trusted)
+{
+	const void *head = READ_AS(trusted, skb, head);
+	__u32 network = READ_AS(trusted, skb, network_header);
+	const struct header_places at = {
+		.network = head + network,
+		.length = READ_AS(trusted, skb, transport_header) - network,
+		.len = READ_AS(trusted, skb, len),
+	};
+
+	parse_segment(seg, &at);
 }
 
 #endif

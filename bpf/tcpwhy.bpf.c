@@ -63,7 +63,7 @@ static __noinline void on_unhealthy_death(void *ctx, struct tcp_sock *tp, int st
 
 	facts.event = EVENT_DEATH;
 	facts_of_sock(&facts, tp, state);
-	if (state != BPF_TCP_SYN_SENT)
+	if (leaves_segments_on_their_way(&facts))
 		remember_end_of_sock(tp);
 	e = report(&facts, 1);
 	if (!e)
@@ -99,8 +99,8 @@ static __always_inline void on_death(void *ctx, struct tcp_sock *tp, int state)
  */
 static __noinline int on_late_data(void *ctx, struct tcp_sock *tp, struct sk_buff *skb)
 {
-	struct facts facts = {}, death;
 	int judgement, taken_back;
+	struct facts facts = {};
 	struct evidence *e;
 	struct segment seg;
 
@@ -109,10 +109,12 @@ static __noinline int on_late_data(void *ctx, struct tcp_sock *tp, struct sk_buf
 	judgement = judge(&facts);
 	if ((judgement & ~WORTH_A_RECORD) != VERDICT_late_data)
 		return false;
-	death = facts;
-	death.event = EVENT_DEATH;
-	death.state = facts.err ? ST_FIN_WAIT1 : ST_FIN_WAIT2;
-	taken_back = judge(&death);
+	/* as it was judged then; no second struct facts, the stack is too small */
+	facts.event = EVENT_DEATH;
+	facts.state = facts.err ? ST_FIN_WAIT1 : ST_FIN_WAIT2;
+	taken_back = judge(&facts);
+	facts.event = EVENT_RESET;
+	facts.state = ST_CLOSE;
 	count_verdict(taken_back, -1);
 	count_verdict(judgement, 1);
 	if (facts.err)
@@ -122,7 +124,7 @@ static __noinline int on_late_data(void *ctx, struct tcp_sock *tp, struct sk_buf
 	e = reserve_evidence(&facts);
 	if (!e)
 		return true;
-	read_segment(&seg, skb);
+	read_segment(&seg, skb, true);
 	tell_of_death(e, tp, seg.len);
 	take_stacks_of_orphan(ctx, e, tp);
 	send(e);
@@ -255,6 +257,12 @@ static __always_inline __u32 netns_of_segment(const struct sk_buff *skb)
 	return BPF_CORE_READ(skb, dev, nd_net.net, ns.inum);
 }
 
+/* on_stray_reset() comes from the tracepoint, or from elsewhere: kprobes, which have no types. */
+static __always_inline bool stray_resets_are_typed(void)
+{
+	return offers(stray_resets);
+}
+
 static __always_inline void on_reset_without_socket(const struct sk_buff *skb)
 {
 	struct facts facts = {};
@@ -263,7 +271,7 @@ static __always_inline void on_reset_without_socket(const struct sk_buff *skb)
 
 	if (filter_owners())
 		return;
-	read_segment(&seg, skb);
+	read_segment(&seg, skb, stray_resets_are_typed());
 	if (!pass_tuple(&seg.tuple) || (filter_netns && netns_of_segment(skb) != filter_netns))
 		return;
 	count(COUNT_RESETS_SENT, 1);
@@ -297,7 +305,7 @@ static __always_inline void on_reset_by_time_wait(const struct sock *sk, const s
 	struct segment seg;
 	struct evidence *e;
 
-	read_segment(&seg, skb);
+	read_segment(&seg, skb, stray_resets_are_typed());
 	if (!pass_tuple(&seg.tuple) || !pass_netns(sk))
 		return;
 	if (filter_owners() && !closer_passes(key))
@@ -335,7 +343,7 @@ static __noinline void on_reset_by_listener(const struct sock *sk, const struct 
 	struct facts facts = {};
 	struct segment seg;
 
-	read_segment(&seg, skb);
+	read_segment(&seg, skb, true);
 	if (!pass_at_listener(sk, l, &seg.tuple))
 		return;
 	count(COUNT_RESETS_SENT, 1);
@@ -362,7 +370,7 @@ static __always_inline void on_reset_by_sock(void *ctx, struct tcp_sock *tp, str
 
 static __noinline void on_stray_reset(const struct sock *sk, const struct sk_buff *skb)
 {
-	switch (sock_kind(sk)) {
+	switch (sock_kind(sk, stray_resets_are_typed())) {
 	case SOCKET_NONE:
 		on_reset_without_socket(skb);
 		break;
@@ -396,7 +404,7 @@ int HOOK(on_send_reset, struct sock *sk, struct sk_buff *skb)
 {
 	struct tcp_sock *tp;
 
-	switch (sock_kind(sk)) {
+	switch (sock_kind(sk, true)) {
 	case SOCKET_LISTEN:
 		if (skb)
 			on_reset_by_listener(sk, skb, is_embryonic(ctx, sk));
@@ -474,7 +482,7 @@ int BPF_KPROBE(probe_send_reset_v6, struct sock *sk, struct sk_buff *skb)
 TRACEPOINT("tcp_receive_reset")
 int HOOK(on_receive_reset, struct sock *sk)
 {
-	if (passing_sock(sk))
+	if (passes(sk))
 		count(COUNT_RESETS_RECEIVED, 1);
 	return 0;
 }
@@ -494,7 +502,7 @@ int HOOK(on_retransmit_skb, struct sock *sk, struct sk_buff *skb)
 {
 	struct tcp_skb_cb *cb = (struct tcp_skb_cb *)&skb->cb[0]; /* TCP_SKB_CB() */
 
-	if (!was_not_sent(ctx) && passing_sock(sk))
+	if (!was_not_sent(ctx) && passes(sk))
 		count(COUNT_RETRANS, BPF_CORE_READ(cb, tcp_gso_segs));
 	return 0;
 }
@@ -568,7 +576,7 @@ static __always_inline void on_drop(const struct sk_buff *skb, int reason, const
 
 	if (!l)
 		return;
-	read_segment(&seg, skb);
+	read_segment(&seg, skb, true);
 	full = queue_is_full(sk);
 	overflow = is_overflow(reason, full, &seg);
 	__sync_fetch_and_add(&l->accounted, drops_of(reason, full, overflow));
@@ -587,7 +595,7 @@ static __always_inline void on_drop(const struct sk_buff *skb, int reason, const
 TRACEPOINT("kfree_skb")
 int HOOK(on_kfree_skb, struct sk_buff *skb, void *location, int reason, struct sock *listener)
 {
-	if (listener && sock_kind(listener) == SOCKET_LISTEN)
+	if (listener && sock_kind(listener, true) == SOCKET_LISTEN)
 		on_drop(skb, reason, listener);
 	return 0;
 }

@@ -101,6 +101,14 @@ other_ends() {
 	special last-ack-reset 4 6
 }
 
+@test "late-segment-after-time-wait: TIME_WAIT answers the client's data with RST, which is lost; the data comes again" {
+	special late-segment-after-time-wait 4 6
+}
+
+@test "late-segment-after-overflow: a full queue answers the client's data with RST, which is lost; the data comes again" {
+	special late-segment-after-overflow 4 6
+}
+
 @test "shutdown-read: the server shuts down reading; data still comes, and it closes" {
 	special shutdown-read 4 6
 }

@@ -504,6 +504,36 @@ def last_ack_reset(stage):
     stage.server.close()
 
 
+def lose_answers(stage, *others):
+    """The first RST to each client is lost, and no other one: so it sends its data again, on its timer."""
+    stage.rules(*others, f"{stage.to_client} tcp flags rst numgen inc mod 1000000 < {stage.n} drop")
+
+
+@scenario("late-segment-after-time-wait", "TIME_WAIT answers the client's data with RST, which is lost; the data comes again",
+          ("closed-here", SERVER), ("half-closed-reuse", CLIENT), ("late-data-time-wait", SERVER), ("late-segment", SERVER))
+def late_segment_after_time_wait(stage):
+    stage.establish()
+    stage.server.close()
+    stage.wait_state(SERVER, peers.FIN_WAIT2)
+    time.sleep(0.5)
+    lose_answers(stage)
+    stage.client.send(DATA)
+    stage.client.died(errno.EPIPE)
+
+
+@scenario("late-segment-after-overflow", "a full queue answers the client's data with RST, which is lost; the data comes again",
+          ("backlog-reset", CLIENT), ("accept-overflow-reset", SERVER), ("late-segment", SERVER),
+          ("listener-closed", SERVER, FILLERS), ("peer-aborted", CLIENT, FILLERS))
+def late_segment_after_overflow(stage):
+    stage.sysctl("net.ipv4.tcp_abort_on_overflow", 1)
+    peers.overflow_at_the_ack(stage)
+    lose_answers(stage, f"{stage.to_server} {stage.bare} drop")
+    stage.client.send(DATA)
+    stage.client.died(errno.ECONNRESET)
+    stage.rules()
+    stage.drop_accept_queue()
+
+
 @scenario("shutdown-read", "the server shuts down reading; data still comes, and it closes",
           ("unread-data", SERVER), ("peer-aborted", CLIENT))
 def shutdown_read(stage):

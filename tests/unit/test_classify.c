@@ -1492,6 +1492,28 @@ static void segment_that_was_on_its_way(void **state)
 	}
 }
 
+/* The RST of the peer's own socket is its last segment; any other end may be followed by more. */
+static void ends_that_may_be_followed_by_segments(void **state)
+{
+	struct facts f = unread_data();
+
+	(void)state;
+	assert_true(leaves_segments_on_their_way(&f));
+	f = retransmit_timeout();
+	assert_true(leaves_segments_on_their_way(&f));
+	f = refused();
+	assert_false(leaves_segments_on_their_way(&f));
+
+	f = client();
+	living_socket_resets(&f);
+	assert_false(leaves_segments_on_their_way(&f));
+	f = client();
+	stateless_reset(&f); /* of a firewall, for all that is known */
+	assert_true(leaves_segments_on_their_way(&f));
+	f.flags &= ~FACT_TSTAMP_OK; /* whose it was cannot be known */
+	assert_true(leaves_segments_on_their_way(&f));
+}
+
 /* What is shown without -a. */
 static void orderly_ends_and_late_segments_are_no_news(void **state)
 {
@@ -2025,6 +2047,7 @@ int main(void)
 		cmocka_unit_test(any_timeout_of_an_orphan_is_the_orphans),
 		cmocka_unit_test(reset_without_a_socket_by_the_segment),
 		cmocka_unit_test(segment_that_was_on_its_way),
+		cmocka_unit_test(ends_that_may_be_followed_by_segments),
 		cmocka_unit_test(orderly_ends_and_late_segments_are_no_news),
 		cmocka_unit_test(reset_by_time_wait_whatever_came),
 		cmocka_unit_test(full_queue_alone_is_no_overflow_reset),
