@@ -40,7 +40,7 @@ _Static_assert(sizeof(struct ended_bucket) == 64, "a bucket is one cache line");
 
 static struct ended_bucket ended[ENDED_BUCKETS] __attribute__((aligned(64)));
 
-static __always_inline __u64 mix(__u64 hash, __u32 word)
+static __always_inline __u64 mix(__u64 hash, __u64 word)
 {
 	hash = (hash ^ word) * 0x9e3779b97f4a7c15; /* 2^64 / golden ratio */
 	return hash ^ hash >> 32;
@@ -49,21 +49,20 @@ static __always_inline __u64 mix(__u64 hash, __u32 word)
 /* The same for IPv4 and IPv4-mapped addresses: a listener of IPv6 may have both. */
 static __always_inline __u64 mix_address(__u64 hash, const __u8 *address, __u16 family)
 {
-	__u32 words[4] = { 0, 0, bpf_htonl(0xffff) };
+	const __u32 *words = (const __u32 *)address;
+	__u64 first = 0, second = (__u64)words[0] << 32 | bpf_htonl(0xffff);
 
-	if (family == AF_INET6)
-		__builtin_memcpy(words, address, sizeof(words));
-	else
-		__builtin_memcpy(&words[3], address, sizeof(words[3]));
-	for (int i = 0; i < 4; i++)
-		hash = mix(hash, words[i]);
-	return hash;
+	if (family == AF_INET6) {
+		first = (__u64)words[1] << 32 | words[0];
+		second = (__u64)words[3] << 32 | words[2];
+	}
+	return mix(mix(hash, first), second);
 }
 
 /* Where it is looked for, in the lower half, and what it is known by, in the upper one. */
 static __always_inline __u64 hash_of_end(const struct tuple *t, __u32 netns)
 {
-	__u64 hash = mix(netns, (__u32)t->lport << 16 | t->rport);
+	__u64 hash = mix(0, (__u64)netns << 32 | (__u32)t->lport << 16 | t->rport);
 
 	hash = mix_address(hash, t->laddr, t->family);
 	return mix_address(hash, t->raddr, t->family);
