@@ -73,7 +73,7 @@ static __always_inline struct ended_bucket *bucket_of_end(__u64 hash)
 	return &ended[hash & (ENDED_BUCKETS - 1)];
 }
 
-/* Two connections have the same one, and the same bucket, as seldom as 43 bits are guessed. */
+/* Two connections have the same one, and the same bucket, as seldom as 42 bits are guessed. */
 static __always_inline __u32 key_of_end(__u64 hash)
 {
 	return hash >> 32 | 1;

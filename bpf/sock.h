@@ -43,12 +43,26 @@ static __always_inline __u32 ms_since(__u32 jiffies)
 	return jiffies_to_ms((__u32)bpf_jiffies64() - jiffies);
 }
 
+/*
+ * Arguments of tracepoints that may be NULL. From Linux 6.5 to 6.12 the verifier holds that none
+ * is: it drops the comparison with NULL, and a direct read of NULL would be a fault that nothing
+ * catches. So they are probed before they are read: of NULL that gives 0, which is neither a family
+ * nor an address.
+ */
+static __always_inline bool is_sock(const struct sock *sk)
+{
+	return sk && BPF_CORE_READ(sk, __sk_common.skc_family);
+}
+
+static __always_inline bool is_segment(const struct sk_buff *skb)
+{
+	return skb && BPF_CORE_READ(skb, head);
+}
+
 /* A request socket answers with the listener that it belongs to, so it never comes here. */
 static __always_inline enum socket_kind sock_kind(const struct sock *sk, bool trusted)
 {
-	/* Some verifiers optimise the check for NULL away: who reads it then reads 0, which is no
-	 * family. */
-	if (!sk || !READ_AS(trusted, sk, __sk_common.skc_family))
+	if (!is_sock(sk))
 		return SOCKET_NONE;
 	switch (READ_AS(trusted, sk, __sk_common.skc_state)) {
 	case BPF_TCP_TIME_WAIT:

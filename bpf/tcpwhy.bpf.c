@@ -364,7 +364,7 @@ static __always_inline void on_reset_by_sock(void *ctx, struct tcp_sock *tp, str
 	if (!pass_sock(tp))
 		return;
 	count(COUNT_RESETS_SENT, 1);
-	if (skb && on_late_data(ctx, tp, skb))
+	if (is_segment(skb) && on_late_data(ctx, tp, skb))
 		remember_end_of_sock(tp);
 }
 
@@ -406,7 +406,7 @@ int HOOK(on_send_reset, struct sock *sk, struct sk_buff *skb)
 
 	switch (sock_kind(sk, true)) {
 	case SOCKET_LISTEN:
-		if (skb)
+		if (is_segment(skb))
 			on_reset_by_listener(sk, skb, is_embryonic(ctx, sk));
 		break;
 	case SOCKET_FULL:
@@ -415,7 +415,7 @@ int HOOK(on_send_reset, struct sock *sk, struct sk_buff *skb)
 			on_reset_by_sock(ctx, tp, skb);
 		break;
 	default:
-		if (skb && offers(stray_resets))
+		if (offers(stray_resets) && is_segment(skb))
 			on_stray_reset(sk, skb);
 		break;
 	}
