@@ -7,8 +7,8 @@
 load ../e2e/lib
 
 STORM_SECONDS=${STORM_SECONDS:-8}
-LINES=10000 # a second: then all memory that lines take has been used after a quarter of a storm
-GROWTH=256 # kB: of the later three quarters of a storm; a byte lost for each event would be more
+LINES=10000 # a second: then all memory that lines take has been used after half of a storm; and the ring buffer has been gone round
+GROWTH=256 # kB: of the later half of a storm; a byte lost for each event would be more
 
 setup() {
 	make_netns
@@ -41,7 +41,7 @@ storm() {
 	start_referee # one event that the kernel hides is enough
 	in_netns "$TOP/build/bench/storm" -H -t "$STORM_SECONDS" "$1" >"$COUNTERS" 3>&- &
 	storm=$!
-	sleep $((STORM_SECONDS / 4))
+	sleep $((STORM_SECONDS / 2))
 	before=$(resident) bpf_before=$(bpf_memory)
 	wait $storm
 	after=$(resident) bpf_after=$(bpf_memory)
