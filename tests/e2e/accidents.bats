@@ -75,6 +75,11 @@ has_found() {
 	[ "$(ask 'len(found)')" -gt 0 ]
 }
 
+# A FIN's ACK may be delayed.
+are_in_time_wait() {
+	[ "$(in_netns awk '/^TCP:/ { print $7 }' /proc/net/sockstat)" -eq $N ]
+}
+
 # Twice each, so the last data is two seconds old.
 are_probed() {
 	[ "$(in_netns nstat -asz TcpExtTCPKeepAlive | awk '/KeepAlive/ { print $2 }')" -ge $((2 * N)) ]
@@ -199,6 +204,8 @@ are_probed() {
 	check --stuck 3600
 	expect_found
 	tell one drop
+	tell one close
+	wait_for 10 are_in_time_wait
 	check --stuck 3600
 	expect_found time-wait-near-limit
 	assert_equal "$(ask 'accident["time-wait-near-limit"]["why"]')" "$N of $((N + 5))"

@@ -38,6 +38,7 @@ Commands, one a line, each answered by "ok" (or by what was asked for), or by "o
     squeeze             the accepted ends make their receive buffers small, the connecting ends write more than fits
     abort               the connecting ends are reset (SO_LINGER 0)
     drop                the accepted ends close
+    close               the connecting ends close
     mailbox PATH        a UNIX socket for descriptors
     give PATH           the accepted ends are passed to whoever has the mailbox
     take N              N accepted ends out of our mailbox
@@ -180,6 +181,11 @@ class Pair:
         for far in self.accepted:
             far.close()
         self.accepted = []
+
+    def close(self):
+        for near in self.connecting:
+            near.close()
+        self.connecting = []
 
     def mailbox(self, path):
         self.box = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
