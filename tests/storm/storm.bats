@@ -8,7 +8,7 @@
 load ../e2e/lib
 
 STORM_SECONDS=${STORM_SECONDS:-4}
-GROWTH=64 # kB, in these: a byte lost for each event would be more
+GROWTH=64 # kB, in these; what leaks into heap that was used and freed before is for the sanitizers and tests/soak
 
 # s, until 4096 ends are remembered: 200 a second where lines are thinned, else 500 or more, as the kernel's side thins them too
 FILLING_THINNED=24
