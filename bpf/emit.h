@@ -58,11 +58,7 @@ struct {
 
 struct cpu_line cpu_lines[CLOSER_RINGS] __attribute__((aligned(64))) = {};
 
-/*
- * classify(), and is it worth a record? A function of its own, which the verifier walks through
- * once for any facts, not once for each way in which they can have come about. Returns the
- * verdict, with WORTH_A_RECORD set or not.
- */
+/* Of a judgement: a verdict, with this set or not. */
 #define WORTH_A_RECORD 0x100
 
 static __always_inline bool is_wanted(__u32 verdict)
@@ -77,14 +73,18 @@ static __always_inline bool is_worth_a_record(enum verdict verdict)
 	return show_orderly || is_news(verdict);
 }
 
+/* classify(), and is it worth a record? Where most facts are constants, few rules are left. */
+static __always_inline int judge_inline(const struct facts *facts)
+{
+	enum verdict verdict = classify(facts);
+
+	return is_worth_a_record(verdict) ? verdict | WORTH_A_RECORD : verdict;
+}
+
+/* A function of its own, which the verifier walks through once for facts of any origin. */
 __noinline int judge(const struct facts *facts)
 {
-	enum verdict verdict;
-
-	if (!facts)
-		return VERDICT_unknown;
-	verdict = classify(facts);
-	return is_worth_a_record(verdict) ? verdict | WORTH_A_RECORD : verdict;
+	return facts ? judge_inline(facts) : VERDICT_unknown;
 }
 
 /* Atomic although per CPU: a softirq may interrupt a program on its own CPU. */
@@ -207,15 +207,20 @@ static __always_inline struct evidence *reserve_evidence(const struct facts *fac
 	return e;
 }
 
+/* Counts n events of this judgement. Is a record of them due? */
+static __always_inline bool count_judged(const struct facts *facts, int judgement, __u32 n)
+{
+	count_verdict(judgement, n);
+	return judgement & WORTH_A_RECORD && !is_thinned(facts, judgement & ~WORTH_A_RECORD, n);
+}
+
 /* Judges and counts n such events. Returns the record to be filled and sent, NULL if none is due.
  */
 static __always_inline struct evidence *report(const struct facts *facts, __u32 n)
 {
-	int judgement = judge(facts);
 	struct evidence *e = NULL;
 
-	count_verdict(judgement, n);
-	if (judgement & WORTH_A_RECORD && !is_thinned(facts, judgement & ~WORTH_A_RECORD, n))
+	if (count_judged(facts, judge(facts), n))
 		e = reserve_evidence(facts);
 	if (e)
 		e->count = n;

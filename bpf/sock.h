@@ -47,7 +47,8 @@ static __always_inline __u32 ms_since(__u32 jiffies)
  * Arguments of tracepoints that may be NULL. From Linux 6.5 to 6.12 the verifier holds that none
  * is: it drops the comparison with NULL, and a direct read of NULL would be a fault that nothing
  * catches. So they are probed before they are read: of NULL that gives 0, which is neither a family
- * nor an address.
+ * nor an address. The segment of a reset without a full socket is never NULL: it is what is
+ * answered.
  */
 static __always_inline bool is_sock(const struct sock *sk)
 {
@@ -217,11 +218,19 @@ static __always_inline void facts_of_message_sock(struct facts *f, const struct 
 	__u64 bits = BPF_CORE_READ(sk, __sk_common.skc_flags);
 	__u64 linger = bits >> SOCK_LINGER & 1;
 
-	f->shutdown = BPF_CORE_READ(sk, sk_shutdown) & SHUT_BOTH;
 	f->flags &= ~(FACT_LINGER_ZERO | FACT_ATTACHED);
 	f->flags |= FLAG_IF(linger & (BPF_CORE_READ(sk, sk_lingertime) == 0), FACT_LINGER_ZERO);
 	f->flags |= FLAG_IF(BPF_CORE_READ(sk, sk_socket), FACT_ATTACHED);
 	f->unread += unread_of_message_sock(msk);
+}
+
+/* By the process: MPTCP's message socket is the one that it has. */
+static __always_inline __u8 shutdown_of(const struct tcp_sock *tp, const struct mptcp_sock *msk)
+{
+	__u8 shutdown = msk ? BPF_CORE_READ((const struct sock *)msk, sk_shutdown)
+			    : READ(tp, inet_conn.icsk_inet.sk.sk_shutdown);
+
+	return shutdown & SHUT_BOTH;
 }
 
 /* The facts of a full socket that has just died, or is about to. */
@@ -233,7 +242,7 @@ static __always_inline void facts_of_sock(struct facts *f, const struct tcp_sock
 
 	f->socket = SOCKET_FULL;
 	f->state = state;
-	f->shutdown = READ(sk, sk_shutdown) & SHUT_BOTH;
+	f->shutdown = shutdown_of(tp, msk);
 	f->err = READ(sk, sk_err);
 	f->err_soft = READ(sk, sk_err_soft);
 	f->flags = sock_flags(tp);
@@ -255,6 +264,19 @@ static __always_inline void facts_of_sock(struct facts *f, const struct tcp_sock
 	f->bytes_received = READ(tp, bytes_received);
 	if (msk)
 		facts_of_message_sock(f, msk);
+}
+
+/* All that the rules look at of an attempt to connect that has failed (tests/unit/test_classify.c).
+ */
+static __always_inline void facts_of_attempt(struct facts *f, const struct tcp_sock *tp)
+{
+	f->event = EVENT_DEATH;
+	f->socket = SOCKET_FULL;
+	f->state = BPF_TCP_SYN_SENT;
+	f->shutdown = shutdown_of(tp, message_sock(tp));
+	f->err = READ(tp, inet_conn.icsk_inet.sk.sk_err);
+	f->segs_in = READ(tp, segs_in);
+	f->segs_out = READ(tp, segs_out);
 }
 
 /* Works for minisocks too: only struct sock_common is read. */

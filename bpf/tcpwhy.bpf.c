@@ -55,22 +55,41 @@ static __always_inline void tell_of_death(struct evidence *e, struct tcp_sock *t
 		await_owner(tp);
 }
 
-/* What is not to be met in the hot path is a function of its own, here and below. */
-static __noinline void on_unhealthy_death(void *ctx, struct tcp_sock *tp, int state)
+static __always_inline void record_death(void *ctx, struct tcp_sock *tp, const struct facts *facts)
 {
-	struct facts facts = {};
-	struct evidence *e;
+	struct evidence *e = reserve_evidence(facts);
 
-	facts.event = EVENT_DEATH;
-	facts_of_sock(&facts, tp, state);
-	if (leaves_segments_on_their_way(&facts))
-		remember_end_of_sock(tp);
-	e = report(&facts, 1);
 	if (!e)
 		return;
 	tell_of_death(e, tp, 0);
 	take_stacks_of_death(ctx, e, tp);
 	send(e);
+}
+
+/* What is not to be met in the hot path is a function of its own, here and below. */
+
+/* An attempt to connect has failed. The rest of the facts is read for the record only. */
+static __noinline void on_failed_attempt(void *ctx, struct tcp_sock *tp)
+{
+	struct facts facts = {};
+
+	facts_of_attempt(&facts, tp);
+	if (!count_judged(&facts, judge_inline(&facts), 1))
+		return;
+	facts_of_sock(&facts, tp, BPF_TCP_SYN_SENT);
+	record_death(ctx, tp, &facts);
+}
+
+static __noinline void on_unhealthy_death(void *ctx, struct tcp_sock *tp, int state)
+{
+	struct facts facts = {};
+
+	facts.event = EVENT_DEATH;
+	facts_of_sock(&facts, tp, state);
+	if (leaves_segments_on_their_way(&facts))
+		remember_end_of_sock(tp);
+	if (count_judged(&facts, judge(&facts), 1))
+		record_death(ctx, tp, &facts);
 }
 
 /* An orderly end is counted, and that is all, unless a record is wanted. */
@@ -85,6 +104,8 @@ static __always_inline void on_death(void *ctx, struct tcp_sock *tp, int state)
 	orderly = classify_orderly(&facts);
 	if (likely(orderly != VERDICT_unknown && !is_worth_a_record(orderly)))
 		count_orderly(orderly);
+	else if (state == BPF_TCP_SYN_SENT)
+		on_failed_attempt(ctx, tp);
 	else if (state != BPF_TCP_CLOSE) /* else it was dead already */
 		on_unhealthy_death(ctx, tp, state);
 	if (watch_ttl)
@@ -281,7 +302,9 @@ static __always_inline void on_reset_without_socket(const struct sk_buff *skb)
 	if (!(seg.flags & FACT_SEG_SYN)) /* a flood of these is not to be looked up */
 		facts.flags |=
 			FLAG_IF(was_on_its_way(&seg, netns_of_segment(skb)), FACT_ON_ITS_WAY);
-	e = report(&facts, 1);
+	if (!count_judged(&facts, judge_inline(&facts), 1))
+		return;
+	e = reserve_evidence(&facts);
 	if (!e)
 		return;
 	details_of_segment(e, &seg);
@@ -415,7 +438,7 @@ int HOOK(on_send_reset, struct sock *sk, struct sk_buff *skb)
 			on_reset_by_sock(ctx, tp, skb);
 		break;
 	default:
-		if (offers(stray_resets) && is_segment(skb))
+		if (offers(stray_resets) && skb) /* never NULL without a full socket */
 			on_stray_reset(sk, skb);
 		break;
 	}

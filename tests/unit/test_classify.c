@@ -1789,6 +1789,42 @@ static void orderly_ends_are_known_by_little(void **state)
 	assert_true(orderly > 1000);
 }
 
+/* Likewise an attempt to connect: facts_of_attempt() reads no more. */
+static struct facts as_an_attempt_is_read(const struct facts *f)
+{
+	return (struct facts){
+		.event = f->event,
+		.socket = f->socket,
+		.state = f->state,
+		.shutdown = f->shutdown,
+		.err = f->err,
+		.segs_in = f->segs_in,
+		.segs_out = f->segs_out,
+	};
+}
+
+static void failed_attempts_are_known_by_little(void **state)
+{
+	uint64_t seed = 0x7463707768790003;
+	int reached[VERDICT_COUNT] = {};
+	struct facts f, few;
+	int distinct = 0;
+
+	(void)state;
+	for (int i = 0; i < 300000; i++) {
+		random_facts(&f, &seed);
+		f.event = EVENT_DEATH;
+		f.state = ST_SYN_SENT;
+		if (random_number(&seed) % 2)
+			f.err = random_number(&seed) % 2 ? 0 : ERR_CONNREFUSED;
+		few = as_an_attempt_is_read(&f);
+		expect_verdict(&few, classify(&f));
+		distinct += !reached[classify(&f)]++;
+	}
+	/* destroyed, connect-failed, refused, connect-timeout, -unreachable, -abandoned */
+	expect_number(distinct, 6);
+}
+
 /* ---- orphans, listeners and calls ------------------------------------------------------------ */
 
 /* Only an orphan is dropped without a word; only a dying namespace explains it fully. */
@@ -2073,6 +2109,7 @@ int main(void)
 		cmocka_unit_test(close_before_a_deferred_syn_is_abandoned),
 		cmocka_unit_test(reset_after_close_is_read_without_timestamps),
 		cmocka_unit_test(orderly_ends_are_known_by_little),
+		cmocka_unit_test(failed_attempts_are_known_by_little),
 		cmocka_unit_test(every_row_of_the_table_is_tested),
 	};
 
