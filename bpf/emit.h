@@ -87,6 +87,25 @@ __noinline int judge(const struct facts *facts)
 	return facts ? judge_inline(facts) : VERDICT_unknown;
 }
 
+/*
+ * Of an attempt to connect that has failed: all of its facts that the rules look at
+ * (tests/unit/test_classify.c).
+ */
+__noinline int judge_attempt(__u32 shutdown, __u32 err, __u32 segs_in, __u32 segs_out)
+{
+	const struct facts facts = {
+		.event = EVENT_DEATH,
+		.socket = SOCKET_FULL,
+		.state = ST_SYN_SENT,
+		.shutdown = shutdown,
+		.err = err,
+		.segs_in = segs_in,
+		.segs_out = segs_out,
+	};
+
+	return judge_inline(&facts);
+}
+
 /* Atomic although per CPU: a softirq may interrupt a program on its own CPU. */
 static __always_inline void count(enum counter which, __s64 n)
 {
@@ -131,30 +150,58 @@ static __always_inline void begin_slice(struct slice *slice, __u32 now)
 	slice->left = storm ? STORM_SHARE(records_per_slice) : records_per_slice;
 }
 
+static __always_inline __u32 slice_number(void)
+{
+	return bpf_jiffies64() * tick_us >> SLICE_US_SHIFT;
+}
+
+static __always_inline void count_thinned(__u32 verdict, __u32 n)
+{
+	__u32 zero = 0;
+	struct counts *counts = bpf_map_lookup_elem(&counters, &zero);
+
+	if (counts)
+		__sync_fetch_and_add(&counts->thinned[verdict & (VERDICTS_MAX - 1)], n);
+	if (!has_thinned)
+		has_thinned = true;
+}
+
 /*
  * Is the record of a verdict, which stands for n events, one too many? Then it is counted. A
  * function of its own because of its frame: the verifier adds them up.
  */
 __noinline int thin(__u32 verdict, __u32 n)
 {
-	__u32 zero = 0, now = bpf_jiffies64() * tick_us >> SLICE_US_SHIFT;
-	struct counts *counts = bpf_map_lookup_elem(&counters, &zero);
+	__u32 zero = 0, now = slice_number();
 	struct slices *all = bpf_map_lookup_elem(&slices, &zero);
 	struct slice *slice;
 
-	if (!counts || !all)
+	if (!all)
 		return false;
-	verdict &= VERDICTS_MAX - 1;
-	slice = &all->of[verdict];
+	slice = &all->of[verdict & (VERDICTS_MAX - 1)];
 	if (slice->number != now)
 		begin_slice(slice, now);
 	if (slice->left) {
 		slice->left--;
 		return false;
 	}
-	__sync_fetch_and_add(&counts->thinned[verdict], n);
-	if (!has_thinned)
-		has_thinned = true;
+	count_thinned(verdict, n);
+	return true;
+}
+
+/* The same where that is known without the facts, and else nothing is counted. */
+static __always_inline bool is_thinned_already(__u32 verdict, __u32 n)
+{
+	__u32 zero = 0;
+	struct slices *all = bpf_map_lookup_elem(&slices, &zero);
+	const struct slice *slice;
+
+	if (!all || !records_per_slice)
+		return false;
+	slice = &all->of[verdict & (VERDICTS_MAX - 1)];
+	if (slice->left || slice->number != slice_number())
+		return false;
+	count_thinned(verdict, n);
 	return true;
 }
 

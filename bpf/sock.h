@@ -266,19 +266,6 @@ static __always_inline void facts_of_sock(struct facts *f, const struct tcp_sock
 		facts_of_message_sock(f, msk);
 }
 
-/* All that the rules look at of an attempt to connect that has failed (tests/unit/test_classify.c).
- */
-static __always_inline void facts_of_attempt(struct facts *f, const struct tcp_sock *tp)
-{
-	f->event = EVENT_DEATH;
-	f->socket = SOCKET_FULL;
-	f->state = BPF_TCP_SYN_SENT;
-	f->shutdown = shutdown_of(tp, message_sock(tp));
-	f->err = READ(tp, inet_conn.icsk_inet.sk.sk_err);
-	f->segs_in = READ(tp, segs_in);
-	f->segs_out = READ(tp, segs_out);
-}
-
 /* Works for minisocks too: only struct sock_common is read. */
 static __always_inline void tuple_of_any(struct tuple *t, const struct sock *sk, __u16 lport,
 					 bool trusted)

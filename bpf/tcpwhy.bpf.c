@@ -55,41 +55,38 @@ static __always_inline void tell_of_death(struct evidence *e, struct tcp_sock *t
 		await_owner(tp);
 }
 
-static __always_inline void record_death(void *ctx, struct tcp_sock *tp, const struct facts *facts)
-{
-	struct evidence *e = reserve_evidence(facts);
-
-	if (!e)
-		return;
-	tell_of_death(e, tp, 0);
-	take_stacks_of_death(ctx, e, tp);
-	send(e);
-}
-
 /* What is not to be met in the hot path is a function of its own, here and below. */
 
-/* An attempt to connect has failed. The rest of the facts is read for the record only. */
-static __noinline void on_failed_attempt(void *ctx, struct tcp_sock *tp)
+/* An attempt to connect has failed, of which no record is due: then the rest of it is not read. */
+static __noinline int is_only_counted(const struct tcp_sock *tp)
 {
-	struct facts facts = {};
+	int judgement = judge_attempt(shutdown_of(tp, message_sock(tp)),
+				      READ(tp, inet_conn.icsk_inet.sk.sk_err), READ(tp, segs_in),
+				      READ(tp, segs_out));
 
-	facts_of_attempt(&facts, tp);
-	if (!count_judged(&facts, judge_inline(&facts), 1))
-		return;
-	facts_of_sock(&facts, tp, BPF_TCP_SYN_SENT);
-	record_death(ctx, tp, &facts);
+	if (judgement & WORTH_A_RECORD && !is_thinned_already(judgement & ~WORTH_A_RECORD, 1))
+		return false;
+	count_verdict(judgement, 1);
+	return true;
 }
 
 static __noinline void on_unhealthy_death(void *ctx, struct tcp_sock *tp, int state)
 {
 	struct facts facts = {};
+	struct evidence *e;
 
+	if (state == BPF_TCP_SYN_SENT && is_only_counted(tp))
+		return;
 	facts.event = EVENT_DEATH;
 	facts_of_sock(&facts, tp, state);
 	if (leaves_segments_on_their_way(&facts))
 		remember_end_of_sock(tp);
-	if (count_judged(&facts, judge(&facts), 1))
-		record_death(ctx, tp, &facts);
+	e = report(&facts, 1);
+	if (!e)
+		return;
+	tell_of_death(e, tp, 0);
+	take_stacks_of_death(ctx, e, tp);
+	send(e);
 }
 
 /* An orderly end is counted, and that is all, unless a record is wanted. */
@@ -104,8 +101,6 @@ static __always_inline void on_death(void *ctx, struct tcp_sock *tp, int state)
 	orderly = classify_orderly(&facts);
 	if (likely(orderly != VERDICT_unknown && !is_worth_a_record(orderly)))
 		count_orderly(orderly);
-	else if (state == BPF_TCP_SYN_SENT)
-		on_failed_attempt(ctx, tp);
 	else if (state != BPF_TCP_CLOSE) /* else it was dead already */
 		on_unhealthy_death(ctx, tp, state);
 	if (watch_ttl)

@@ -1789,7 +1789,7 @@ static void orderly_ends_are_known_by_little(void **state)
 	assert_true(orderly > 1000);
 }
 
-/* Likewise an attempt to connect: facts_of_attempt() reads no more. */
+/* Likewise an attempt to connect: judge_attempt() in bpf/emit.h is given no more. */
 static struct facts as_an_attempt_is_read(const struct facts *f)
 {
 	return (struct facts){
