@@ -155,6 +155,15 @@ static __always_inline __u32 slice_number(void)
 	return bpf_jiffies64() * tick_us >> SLICE_US_SHIFT;
 }
 
+/* The latest of a verdict on this CPU. */
+static __always_inline struct slice *latest_slice(__u32 verdict)
+{
+	__u32 zero = 0;
+	struct slices *all = bpf_map_lookup_elem(&slices, &zero);
+
+	return all ? &all->of[verdict & (VERDICTS_MAX - 1)] : NULL;
+}
+
 static __always_inline void count_thinned(__u32 verdict, __u32 n)
 {
 	__u32 zero = 0;
@@ -172,13 +181,11 @@ static __always_inline void count_thinned(__u32 verdict, __u32 n)
  */
 __noinline int thin(__u32 verdict, __u32 n)
 {
-	__u32 zero = 0, now = slice_number();
-	struct slices *all = bpf_map_lookup_elem(&slices, &zero);
-	struct slice *slice;
+	struct slice *slice = latest_slice(verdict);
+	__u32 now = slice_number();
 
-	if (!all)
+	if (!slice)
 		return false;
-	slice = &all->of[verdict & (VERDICTS_MAX - 1)];
 	if (slice->number != now)
 		begin_slice(slice, now);
 	if (slice->left) {
@@ -192,13 +199,10 @@ __noinline int thin(__u32 verdict, __u32 n)
 /* The same where that is known without the facts, and else nothing is counted. */
 static __always_inline bool is_thinned_already(__u32 verdict, __u32 n)
 {
-	__u32 zero = 0;
-	struct slices *all = bpf_map_lookup_elem(&slices, &zero);
-	const struct slice *slice;
+	const struct slice *slice = latest_slice(verdict);
 
-	if (!all || !records_per_slice)
+	if (!slice || !records_per_slice)
 		return false;
-	slice = &all->of[verdict & (VERDICTS_MAX - 1)];
 	if (slice->left || slice->number != slice_number())
 		return false;
 	count_thinned(verdict, n);
@@ -254,24 +258,24 @@ static __always_inline struct evidence *reserve_evidence(const struct facts *fac
 	return e;
 }
 
-/* Counts n events of this judgement. Is a record of them due? */
-static __always_inline bool count_judged(const struct facts *facts, int judgement, __u32 n)
-{
-	count_verdict(judgement, n);
-	return judgement & WORTH_A_RECORD && !is_thinned(facts, judgement & ~WORTH_A_RECORD, n);
-}
-
-/* Judges and counts n such events. Returns the record to be filled and sent, NULL if none is due.
+/* Counts n events of this judgement. Returns the record to be filled and sent, NULL if none is due.
  */
-static __always_inline struct evidence *report(const struct facts *facts, __u32 n)
+static __always_inline struct evidence *report_judged(const struct facts *facts, int judgement,
+						      __u32 n)
 {
 	struct evidence *e = NULL;
 
-	if (count_judged(facts, judge(facts), n))
+	count_verdict(judgement, n);
+	if (judgement & WORTH_A_RECORD && !is_thinned(facts, judgement & ~WORTH_A_RECORD, n))
 		e = reserve_evidence(facts);
 	if (e)
 		e->count = n;
 	return e;
+}
+
+static __always_inline struct evidence *report(const struct facts *facts, __u32 n)
+{
+	return report_judged(facts, judge(facts), n);
 }
 
 static __always_inline void send(void *record)

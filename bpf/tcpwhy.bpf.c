@@ -297,9 +297,7 @@ static __always_inline void on_reset_without_socket(const struct sk_buff *skb)
 	if (!(seg.flags & FACT_SEG_SYN)) /* a flood of these is not to be looked up */
 		facts.flags |=
 			FLAG_IF(was_on_its_way(&seg, netns_of_segment(skb)), FACT_ON_ITS_WAY);
-	if (!count_judged(&facts, judge_inline(&facts), 1))
-		return;
-	e = reserve_evidence(&facts);
+	e = report_judged(&facts, judge_inline(&facts), 1);
 	if (!e)
 		return;
 	details_of_segment(e, &seg);
@@ -613,7 +611,7 @@ static __always_inline void on_drop(const struct sk_buff *skb, int reason, const
 TRACEPOINT("kfree_skb")
 int HOOK(on_kfree_skb, struct sk_buff *skb, void *location, int reason, struct sock *listener)
 {
-	if (listener && sock_kind(listener, true) == SOCKET_LISTEN)
+	if (sock_kind(listener, true) == SOCKET_LISTEN)
 		on_drop(skb, reason, listener);
 	return 0;
 }

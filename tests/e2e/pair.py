@@ -174,8 +174,7 @@ class Pair:
     def abort(self):
         for near in self.connecting:
             near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            near.close()
-        self.connecting = []
+        self.close()
 
     def drop(self):
         for far in self.accepted:
